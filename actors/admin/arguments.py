@@ -1,0 +1,111 @@
+"""Kinds of argument: what each accepts, and by its function how the admin shell completes it."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+FLOWS: Final = ("orchestrated", "choreographed")
+STATUSES: Final = (
+    "received",
+    "debiting",
+    "screening",
+    "held",
+    "executing",
+    "compensating",
+    "completed",
+    "rejected",
+    "cancelled",
+    "returned",
+    "needs_attention",
+)
+
+
+def file(text: str) -> Path:
+    """A file; completed as a path."""
+    return Path(text).expanduser()
+
+
+def account_id(text: str) -> str:
+    """An account; completed from the accounts that exist."""
+    return text
+
+
+def payment_id(text: str) -> str:
+    """A payment; completed from the latest payments."""
+    return text.strip()
+
+
+def case_id(text: str) -> str:
+    """An open review case; completed from those."""
+    return text.strip()
+
+
+def batch_id(text: str) -> str:
+    """A submitted file; completed from those."""
+    return text.strip()
+
+
+def dead_letter_id(text: str) -> str:
+    """A dead letter; completed from those."""
+    return text.strip()
+
+
+def subscriber(text: str) -> str:
+    """A subscriber; completed from the directory."""
+    return text.strip()
+
+
+def process_or_actor(text: str) -> str:
+    """A process (`cell-0`) or an actor (`ledger`, `payment/<id>`); completed from those that run."""
+    return text.strip()
+
+
+def seconds(text: str) -> float:
+    """A span of time in seconds, more than nothing."""
+    value = float(text)
+    if not 0 < value < 10**9:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number from 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
+    return value
+
+
+def offset(text: str) -> int:
+    """A position in the log: a whole number from 0."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a position in the log, a whole number from 0")
+    return value
+
+
+def point_in_time(text: str) -> datetime:
+    """A moment: `2030-01-31`, `2030-01-31T12:00` (UTC unless it says otherwise), or `15m`, `2h`, `3d` ago."""
+    ago = re.fullmatch(r"(\d{1,6})([smhd])", text.strip())
+    if ago:
+        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a moment such as 2030-01-31T12:00 nor a time ago such as 15m, 2h or 3d"
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def setting(text: str) -> tuple[str, str]:
+    """`section.name=value`."""
+    name, separator, value = text.partition("=")
+    if not separator or not name.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not key=value, such as ledger.hold_seconds=3600")
+    return name.strip(), value.strip()

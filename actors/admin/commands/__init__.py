@@ -1,0 +1,34 @@
+"""All commands, by topic; the command line and the admin shell both offer exactly these."""
+
+from __future__ import annotations
+
+from actors.admin.command import Command, Group
+from actors.admin.commands import (
+    accounts,
+    directory,
+    drills,
+    lifecycle,
+    operators,
+    payments,
+    verification,
+    workflow,
+)
+
+GROUPS: tuple[Group, ...] = (
+    Group(name="account", help="accounts, balances, postings"),
+    Group(name="batch", help="submitted files"),
+    Group(name="lists", help="watchlists in force"),
+    Group(name="review", help="held beneficiaries that a person decides on"),
+    Group(name="dead-letters", help="messages that no handler could take"),
+    Group(name="workflow", help="the order of steps, drawn from the code"),
+)
+COMMANDS: tuple[Command, ...] = (
+    *lifecycle.COMMANDS,
+    *accounts.COMMANDS,
+    *payments.COMMANDS,
+    *operators.COMMANDS,
+    *directory.COMMANDS,
+    *workflow.COMMANDS,
+    *verification.COMMANDS,
+    *drills.COMMANDS,
+)

@@ -1,0 +1,72 @@
+"""Who subscribes to what, and reading the log again."""
+
+from __future__ import annotations
+
+import argparse
+
+from actors.admin import arguments as kinds
+from actors.admin.command import DONE, Command, CommandFailed, Invocation
+
+
+def show(invocation: Invocation) -> int:
+    """Subscribers with their event types, offset and lag, in each cell."""
+    with invocation.reading() as reading:
+        subscriptions = reading.subscriptions()
+    columns = ("subscriber", "cell", ">offset", ">lag", "events")
+    rows = [
+        (
+            each["subscriber"],
+            each["cell"],
+            each["offset"],
+            each["lag"],
+            ", ".join(each["event_types"]) or "everything",
+        )
+        for each in subscriptions
+    ]
+    invocation.screen.show(
+        {"subscriptions": subscriptions},
+        lambda _: invocation.screen.table(columns, rows, empty="nobody subscribes to anything"),
+    )
+    return DONE
+
+
+def replay(invocation: Invocation) -> int:
+    """Deliver the log to a replayable subscriber again."""
+    from actors.directory.messages import Replay, SubscriptionRefused
+    from actors.messaging.envelope import OPERATOR
+
+    given = invocation.arguments
+    message = Replay(subscriber=given.subscriber, from_offset=given.from_offset)
+    with invocation.system() as client:
+        replies = client.broadcast(message, "directory", kind=OPERATOR)
+    for reply in replies:
+        if isinstance(reply, SubscriptionRefused):
+            raise CommandFailed(reply.error)
+    document = {"subscriber": given.subscriber, "from_offset": given.from_offset, "cells": len(replies)}
+    invocation.screen.show(
+        document, lambda _: invocation.screen.say(f"{given.subscriber} reads again from {given.from_offset}")
+    )
+    return DONE
+
+
+def _replay_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("subscriber", metavar="SUBSCRIBER", type=kinds.subscriber)
+    parser.add_argument(
+        "--from",
+        dest="from_offset",
+        type=kinds.offset,
+        required=True,
+        metavar="N",
+        help="the first position in each cell's log that is read again",
+    )
+
+
+COMMANDS = (
+    Command(name="directory", help="who subscribes to what, with offsets and lag", run=show),
+    Command(
+        name="directory replay",
+        help="deliver the log again to a subscriber that allows it",
+        arguments=_replay_arguments,
+        run=replay,
+    ),
+)

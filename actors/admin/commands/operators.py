@@ -1,0 +1,354 @@
+"""What a person decides: watchlists, cancelling, payments in doubt, held beneficiaries, dead letters."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+from actors.admin import arguments as kinds
+from actors.admin.command import DONE, Command, CommandFailed, Invocation
+
+_FORMATS: Final = ("simple", "sdn", "un")
+_CANCEL_SECONDS: Final = 10.0
+_LOAD_SECONDS: Final = 120.0
+_BESIDE: Final = ("alt.csv", "ALT.CSV")  # the Treasury's aliases, next to its sdn.csv
+
+
+def load_list(invocation: Invocation) -> int:
+    """Swap a watchlist in, in every cell, while the system runs."""
+    from actors.aml.messages import LoadWatchlist, WatchlistLoaded
+    from actors.aml.watchlist import read_watchlist
+
+    given = invocation.arguments
+    watchlist = read_watchlist(given.file, given.format, given.name)
+    with invocation.system() as client:
+        copy = keep_copy(invocation.data, given.file, watchlist.name)
+        message = LoadWatchlist(
+            name=watchlist.name, path=str(copy), source=given.file.name, format=given.format
+        )
+        replies = client.broadcast(message, "aml", _LOAD_SECONDS)
+    for reply in replies:
+        if not isinstance(reply, WatchlistLoaded):
+            raise CommandFailed(_error_of(reply))
+    loaded = replies[0]
+    document = {"name": loaded.name, "version": loaded.version, "entries": loaded.entries}
+    invocation.screen.show(
+        document,
+        lambda _: invocation.screen.say(
+            f"{loaded.name} is in force: {loaded.entries:,} entries, version {loaded.version}"
+        ),
+    )
+    return DONE
+
+
+def list_lists(invocation: Invocation) -> int:
+    """Watchlists in force."""
+    with invocation.reading() as reading:
+        lists = reading.watchlists()
+    rows = [(each["name"], each["source"], each["version"], each["entries"]) for each in lists]
+    invocation.screen.show(
+        {"watchlists": lists},
+        lambda _: invocation.screen.table(
+            ("list", "source", "version", ">entries"), rows, empty="no watchlist is in force"
+        ),
+    )
+    return DONE
+
+
+def cancel(invocation: Invocation) -> int:
+    """Stop a payment before it is handed to the rail."""
+    from actors.admin.reading import slot_of_id
+    from actors.disbursement.messages import CancellationTaken, CancelPayment
+    from actors.messaging.envelope import OPERATOR
+
+    given = invocation.arguments
+    slot = slot_of_id(given.payment_id, "payment")
+    command = CancelPayment(payment_id=given.payment_id, reason=given.reason)
+    with invocation.system() as client:
+        reply = client.request(command, "disbursement", slot, kind=OPERATOR)
+        if not isinstance(reply, CancellationTaken):
+            raise CommandFailed(_error_of(reply))
+        ended = client.wait(given.payment_id, _CANCEL_SECONDS, types=_CANCELLED_OR_NOT)
+    document = {"payment_id": given.payment_id, "status": _became(invocation, given.payment_id, ended)}
+    if document["status"] != "cancelled":
+        raise CommandFailed(_not_cancelled(invocation, document))
+    invocation.screen.show(document, lambda _: invocation.screen.say(f"{given.payment_id} is cancelled"))
+    return DONE
+
+
+def settle(invocation: Invocation) -> int:
+    """Record a person's evidence for a payment in doubt; the payment goes on from there."""
+    from actors.admin.reading import slot_of_id
+    from actors.execution.messages import ExecutionSettled, SettleExecution
+    from actors.messaging.envelope import OPERATOR
+
+    given = invocation.arguments
+    slot = slot_of_id(given.payment_id, "payment")
+    command = SettleExecution(payment_id=given.payment_id, executed=given.executed, reason=given.reason)
+    with invocation.system() as client:
+        reply = client.request(command, "execution", slot, kind=OPERATOR)
+    if not isinstance(reply, ExecutionSettled):
+        raise CommandFailed(_error_of(reply))
+    document = {"payment_id": reply.payment_id, "executed": reply.executed}
+    word = "executed" if reply.executed else "not executed"
+    invocation.screen.show(
+        document, lambda _: invocation.screen.say(f"{reply.payment_id} is settled as {word}; it goes on from there")
+    )
+    return DONE
+
+
+def list_reviews(invocation: Invocation) -> int:
+    """Held beneficiaries that wait for a decision."""
+    with invocation.reading() as reading:
+        cases = reading.reviews(open_only=not invocation.arguments.all)
+    columns: tuple[str, ...] = tuple(cases[0]) if cases else ()
+    rows = [tuple(_flat(value) for value in case.values()) for case in cases]
+    invocation.screen.show(
+        {"reviews": cases},
+        lambda _: invocation.screen.table(
+            [column.replace("_", " ") for column in columns], rows, empty="no beneficiary is held"
+        ),
+    )
+    return DONE
+
+
+def clear_review(invocation: Invocation) -> int:
+    """Decide that the beneficiary may be paid."""
+    return _decide(invocation, "clear")
+
+
+def block_review(invocation: Invocation) -> int:
+    """Decide that the beneficiary may not be paid."""
+    return _decide(invocation, "block")
+
+
+def list_dead_letters(invocation: Invocation) -> int:
+    """Messages that no handler could take."""
+    with invocation.reading() as reading:
+        letters = reading.dead_letters()
+    columns = ("dead letter", "since", "type", "for", "payment", ">attempts", "cause")
+    rows = [
+        (
+            letter["id"],
+            letter["at"],
+            letter["type"],
+            letter["actor"],
+            letter["payment_id"],
+            letter["attempts"],
+            letter["cause"],
+        )
+        for letter in letters
+    ]
+    invocation.screen.show(
+        {"dead_letters": letters},
+        lambda _: invocation.screen.table(columns, rows, empty="there are no dead letters"),
+    )
+    return DONE
+
+
+def retry_dead_letters(invocation: Invocation) -> int:
+    """Deliver dead letters again; those that fail again come back."""
+    from actors.messaging.system_messages import RetryDeadLetters
+
+    given = invocation.arguments
+    if given.all == bool(given.id):
+        raise CommandFailed("name one dead letter, or give --all", 2)
+    ids = () if given.all else (given.id,)
+    count = _to_dead_letters(invocation, RetryDeadLetters(ids=ids))
+    if not count and not given.all:
+        raise CommandFailed(f"there is no dead letter {given.id}; see dead-letters list")
+    invocation.screen.show({"retried": count}, lambda _: invocation.screen.say(f"{count} delivered again"))
+    return DONE
+
+
+def drop_dead_letter(invocation: Invocation) -> int:
+    """Give a dead letter up."""
+    from actors.messaging.system_messages import DropDeadLetter
+
+    given = invocation.arguments
+    count = _to_dead_letters(invocation, DropDeadLetter(id=given.id, reason=given.reason))
+    if not count:
+        raise CommandFailed(f"there is no dead letter {given.id}; see dead-letters list")
+    invocation.screen.show({"dropped": count}, lambda _: invocation.screen.say(f"{given.id} is dropped"))
+    return DONE
+
+
+def keep_copy(data: Path, file: Path, name: str) -> Path:
+    """A copy of the list in the data directory, so that a restart has it; its own directory for each content."""
+    content = hashlib.sha256(file.read_bytes())
+    beside = [path for path in (file.with_name(other) for other in _BESIDE) if path.is_file() and path != file]
+    for path in beside:
+        content.update(path.read_bytes())
+    directory = data / "watchlists" / f"{_plain(name)}-{content.hexdigest()[:12]}"
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in (file, *beside):
+        shutil.copy2(path, directory / path.name)
+    return directory / file.name
+
+
+_CANCELLED_OR_NOT: Final = (
+    "CancellationRefused",
+    "PaymentCancelled",
+    "PaymentCompleted",
+    "PaymentRejected",
+    "PaymentReturned",
+)
+
+
+def _became(invocation: Invocation, payment_id: str, waited: str | None) -> str:
+    if waited == "cancelled":
+        return waited
+    with invocation.reading() as reading:
+        payment = reading.payment_without_timeline(payment_id)
+    return str(payment["status"]) if payment else "unknown"
+
+
+def _not_cancelled(invocation: Invocation, document: dict[str, Any]) -> str:
+    payment_id = document["payment_id"]
+    with invocation.reading() as reading:
+        payment = reading.payment(payment_id)
+    for entry in reversed(payment["timeline"] if payment else []):
+        if entry["type"] == "CancellationRefused":
+            return str(entry["data"]["error"])
+    return f"{payment_id} is {document['status']}; whether it could be stopped, payment {payment_id} will tell"
+
+
+def _decide(invocation: Invocation, decision: str) -> int:
+    from actors.admin.reading import slot_of_id
+    from actors.aml.messages import DecideReview, ReviewDecided
+    from actors.messaging.envelope import OPERATOR
+
+    given = invocation.arguments
+    slot = slot_of_id(given.case_id, "case")
+    command = DecideReview(case_id=given.case_id, decision=decision, reason=given.reason)
+    with invocation.system() as client:
+        reply = client.request(command, "aml", slot, kind=OPERATOR)
+    if not isinstance(reply, ReviewDecided):
+        raise CommandFailed(_error_of(reply))
+    document = {"case_id": reply.case_id, "payment_id": reply.payment_id, "decision": reply.decision}
+    invocation.screen.show(
+        document, lambda _: invocation.screen.say(f"{reply.case_id}: {reply.decision}; payment {reply.payment_id}")
+    )
+    return DONE
+
+
+def _to_dead_letters(invocation: Invocation, command: Any) -> int:
+    from actors.messaging.envelope import OPERATOR
+    from actors.messaging.system_messages import DeadLettersDone
+
+    with invocation.system() as client:
+        replies = client.broadcast(command, "dead-letters", kind=OPERATOR)
+    return sum(reply.count for reply in replies if isinstance(reply, DeadLettersDone))
+
+
+def _error_of(reply: Any) -> str:
+    """The sentence of an answer that refuses or that reports a failure."""
+    for name in ("error", "cause"):
+        if getattr(reply, name, ""):
+            return str(getattr(reply, name))
+    return f"answered by {type(reply).__name__}"
+
+
+def _flat(value: Any) -> Any:
+    return ", ".join(str(part) for part in value) if isinstance(value, list | tuple) else value
+
+
+def _plain(name: str) -> str:
+    return "".join(char if char.isalnum() or char in "-_" else "-" for char in name)[:40] or "list"
+
+
+def _load_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", type=kinds.file)
+    parser.add_argument("--format", choices=_FORMATS, help="default: what the file's beginning shows")
+    parser.add_argument("--name", metavar="NAME", help="the list it replaces (default: the file's name)")
+
+
+def _reason_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--reason", metavar="TEXT", required=True, help="why; it is kept in the timeline")
+
+
+def _cancel_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("payment_id", metavar="ID", type=kinds.payment_id)
+    _reason_argument(parser)
+
+
+def _settle_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("payment_id", metavar="ID", type=kinds.payment_id)
+    word = parser.add_mutually_exclusive_group(required=True)
+    word.add_argument("--executed", action="store_true", dest="executed", help="the bank has paid")
+    word.add_argument("--not-executed", action="store_false", dest="executed", help="it has not and will not")
+    _reason_argument(parser)
+
+
+def _review_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="decided and closed cases too")
+
+
+def _decision_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("case_id", metavar="CASE", type=kinds.case_id)
+    _reason_argument(parser)
+
+
+def _retry_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", nargs="?", type=kinds.dead_letter_id)
+    parser.add_argument("--all", action="store_true", help="all of them")
+
+
+def _drop_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", type=kinds.dead_letter_id)
+    _reason_argument(parser)
+
+
+COMMANDS = (
+    Command(
+        name="lists load",
+        help="put a watchlist in force, in place of the one of that name",
+        details="Formats: simple (CSV with a header), sdn (the US Treasury's), un (the Security Council's XML).",
+        arguments=_load_arguments,
+        run=load_list,
+    ),
+    Command(name="lists list", help="watchlists in force: source, version, entries", run=list_lists),
+    Command(
+        name="cancel",
+        help="stop a payment before it is handed to the bank",
+        arguments=_cancel_arguments,
+        run=cancel,
+    ),
+    Command(
+        name="settle",
+        help="say what you know of a payment in doubt; it goes on from there",
+        arguments=_settle_arguments,
+        run=settle,
+    ),
+    Command(
+        name="review list",
+        help="held beneficiaries that wait for a decision",
+        arguments=_review_arguments,
+        run=list_reviews,
+    ),
+    Command(
+        name="review clear",
+        help="the beneficiary may be paid",
+        arguments=_decision_arguments,
+        run=clear_review,
+    ),
+    Command(
+        name="review block",
+        help="the beneficiary may not be paid",
+        arguments=_decision_arguments,
+        run=block_review,
+    ),
+    Command(name="dead-letters list", help="messages that no handler could take", run=list_dead_letters),
+    Command(
+        name="dead-letters retry",
+        help="deliver them again",
+        arguments=_retry_arguments,
+        run=retry_dead_letters,
+    ),
+    Command(
+        name="dead-letters drop", help="give one up", arguments=_drop_arguments, run=drop_dead_letter
+    ),
+)

@@ -1,0 +1,227 @@
+"""Reads of all cells put together: through read-only connections to their stores, never through the cells."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from actors.admin.command import CommandFailed
+from actors.store.session import Reader
+from actors.store.sqlite import SqliteReader
+from actors.vocabulary.slots import BadId, slot_in
+
+RATE_SECONDS: Final = 10
+_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # of ids, see actors.runtime.clock.Ids
+_PARTS: Final = 4_000  # newest parts of the log that a rate looks at
+
+
+class Reading:
+    """The stores of a data directory. Works whether the system runs or not; close it after use."""
+
+    def __init__(self, data: Path, readers: dict[str, SqliteReader]) -> None:
+        self.data = data
+        self.readers = readers
+
+    @classmethod
+    def open(cls, data: Path) -> Reading:
+        """Open every cell's store.
+
+        Raises:
+            CommandFailed: there is none yet.
+            StoreRefused: one can't be read.
+        """
+        stores = sorted(data.glob("cells/*/store.db"), key=_by_number)
+        if not stores:
+            raise CommandFailed(
+                f"nothing is stored in {data} yet; start a system there with: python system.py start --data {data}"
+            )
+        return cls(data, {path.parent.name: SqliteReader(path) for path in stores})
+
+    def close(self) -> None:
+        """Close the stores."""
+        for reader in self.readers.values():
+            reader.close()
+
+    # Payments
+
+    def payments(self, *, limit: int = 100, **conditions: Any) -> list[dict[str, Any]]:
+        """Payments that meet every condition (those of `actors.tracker.queries.payments`), the newest first."""
+        from actors.tracker import queries
+
+        found = self._each(lambda reader: queries.payments(reader, limit=limit, **conditions))
+        return sorted(found, key=lambda payment: str(payment["payment_id"]), reverse=True)[:limit]
+
+    def payment(self, payment_id: str) -> dict[str, Any] | None:
+        """One payment with its timeline, or None."""
+        from actors.directory import queries
+
+        payment = self.payment_without_timeline(payment_id)
+        if payment is None:
+            return None
+        timeline = self._each(lambda reader: queries.timeline(reader, payment_id))
+        return payment | {"timeline": sorted(timeline, key=lambda entry: str(entry["at"]))}
+
+    def payment_without_timeline(self, payment_id: str) -> dict[str, Any] | None:
+        """One payment, or None."""
+        from actors.tracker import queries
+
+        return self._first(lambda reader: queries.payment(reader, payment_id))
+
+    def statuses(self, payment_ids: Iterable[str]) -> dict[str, str]:
+        """The status of each payment that a cell knows."""
+        found: dict[str, str] = {}
+        ids = list(payment_ids)
+        for start in range(0, len(ids), 500):
+            part = ids[start : start + 500]
+            sql = f"SELECT payment_id, status FROM tracker_payments WHERE payment_id IN ({', '.join('?' * len(part))})"
+            for reader in self.readers.values():
+                found.update((row[0], row[1]) for row in reader.all(sql, part))
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """How many payments have each status."""
+        from actors.tracker import queries
+
+        total: Counter[str] = Counter()
+        for reader in self.readers.values():
+            total.update(queries.counts(reader))
+        return dict(total)
+
+    def batches(self) -> list[dict[str, Any]]:
+        """Submitted files, the newest first."""
+        from actors.disbursement import queries
+        from actors.tracker.queries import by_batch
+
+        taken: Counter[str] = Counter()
+        for row in self._each(by_batch):
+            taken[row["batch_id"]] += row["payments"]
+        found = self._each(queries.batches)
+        for batch in found:
+            batch["payments"] = taken[batch["batch_id"]]
+        return sorted(found, key=lambda batch: str(batch["submitted_at"]), reverse=True)
+
+    def batch(self, batch_id: str) -> dict[str, Any] | None:
+        """One submitted file with counts and sums per currency and status, or None."""
+        from actors.tracker.queries import by_batch
+
+        known = next((batch for batch in self.batches() if batch["batch_id"] == batch_id), None)
+        rows: dict[tuple[str, str], dict[str, Any]] = {}
+        for row in self._each(lambda reader: by_batch(reader, batch_id)):
+            key = (row["currency"], row["status"])
+            if key in rows:
+                rows[key]["payments"] += row["payments"]
+                rows[key]["amount"] = str(Decimal(rows[key]["amount"]) + Decimal(row["amount"]))
+            else:
+                rows[key] = {name: value for name, value in row.items() if name != "batch_id"}
+        if known is None and not rows:
+            return None
+        known = known or {"batch_id": batch_id}
+        known["payments"] = sum(row["payments"] for row in rows.values())
+        return known | {"by_status": [rows[key] for key in sorted(rows)]}
+
+    # Accounts
+
+    def accounts(self, *, internal: bool = False) -> list[dict[str, Any]]:
+        """Accounts with their balances; with `internal` clearing, funding and suspense accounts, per cell."""
+        from actors.ledger import queries
+
+        found = []
+        for cell, reader in self.readers.items():
+            for account in queries.accounts(reader, internal=internal):
+                found.append(account | {"cell": cell} if internal else account)
+        return sorted(found, key=lambda account: str(account["account_id"]))
+
+    def account(self, account_id: str) -> dict[str, Any] | None:
+        """One account with its newest postings, or None."""
+        from actors.ledger import queries
+
+        return self._first(lambda reader: queries.account(reader, account_id))
+
+    # Operators
+
+    def watchlists(self) -> list[dict[str, Any]]:
+        """Watchlists in force; every cell has the same, so the first one speaks."""
+        from actors.aml import queries
+
+        return queries.watchlists(next(iter(self.readers.values())))
+
+    def reviews(self, *, open_only: bool = True) -> list[dict[str, Any]]:
+        """Cases that a person decides on."""
+        from actors.aml import queries
+
+        return self._each(lambda reader: queries.cases(reader, open_only=open_only))
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """Messages that no handler could take, the oldest first."""
+        from actors.runtime import queries
+
+        found = []
+        for cell, reader in self.readers.items():
+            found += [letter | {"cell": cell} for letter in queries.dead_letters(reader)]
+        return sorted(found, key=lambda letter: str(letter["at"]))
+
+    def subscriptions(self) -> list[dict[str, Any]]:
+        """Who gets which events, with offset and lag, in each cell."""
+        from actors.directory import queries
+
+        found = []
+        for cell, reader in self.readers.items():
+            found += [subscription | {"cell": cell} for subscription in queries.subscriptions(reader)]
+        return found
+
+    def rates(self, now: datetime | None = None) -> dict[str, float]:
+        """Payments accepted and messages logged a second, over the last ten."""
+        since = (now or datetime.now(UTC)) - timedelta(seconds=RATE_SECONDS)
+        first_id = f"P{base32(int(since.timestamp() * 1000), 10)}"
+        payments = messages = 0
+        for reader in self.readers.values():
+            row = reader.one("SELECT count(*) FROM tracker_payments WHERE payment_id >= ?", (first_id,))
+            payments += row[0] if row else 0
+            row = reader.one(
+                "SELECT max(last_offset) - min(first_offset) + 1 FROM (SELECT first_offset, last_offset, at"
+                " FROM log_parts ORDER BY part_id DESC LIMIT ?) AS newest WHERE at >= ?",
+                (_PARTS, int(since.timestamp() * 1_000_000)),
+            )
+            messages += (row[0] or 0) if row else 0
+        return {"payments_per_s": payments / RATE_SECONDS, "messages_per_s": messages / RATE_SECONDS}
+
+    def _each(self, read: Callable[[Reader], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+        return [found for reader in self.readers.values() for found in read(reader)]
+
+    def _first(self, read: Callable[[Reader], dict[str, Any] | None]) -> dict[str, Any] | None:
+        for reader in self.readers.values():
+            found = read(reader)
+            if found is not None:
+                return found
+        return None
+
+
+def slot_of_id(identifier: str, what: str) -> int:
+    """The slot in a payment's or case's id.
+
+    Raises:
+        CommandFailed: it is none, in a sentence that says `what` was wanted.
+    """
+    try:
+        return slot_in(identifier)
+    except BadId:
+        raise CommandFailed(f"there is no {what} {identifier}") from None
+
+
+def base32(number: int, width: int) -> str:
+    """`number` in the digits of our ids."""
+    digits = ""
+    for _ in range(width):
+        number, digit = divmod(number, 32)
+        digits = _ALPHABET[digit] + digits
+    return digits
+
+
+def _by_number(path: Path) -> tuple[int, str]:
+    found = re.search(r"\d+$", path.parent.name)
+    return (int(found[0]) if found else 0, path.parent.name)

@@ -1,0 +1,74 @@
+"""What `status` says: the supervisor's word about processes, the stores' about payments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from actors.admin.reading import Reading
+from actors.admin.screen import Screen
+
+
+def system_status(client: Any, data: Path) -> dict[str, Any]:
+    """State, processes, mailboxes, restarts, rates, and payments by status, of a running system."""
+    document: dict[str, Any] = client.control({"do": "status"})
+    document["data"] = str(data)
+    document["http"] = client.facts.get("http")
+    return document | _stored(data)
+
+
+def stopped_status(data: Path) -> dict[str, Any]:
+    """The same of a data directory in which nothing runs."""
+    document: dict[str, Any] = {"state": "stopped", "data": str(data), "cells": [], "payments": {}}
+    if any(data.glob("cells/*/store.db")):
+        document |= _stored(data)
+    return document
+
+
+def render(screen: Screen, document: dict[str, Any]) -> None:
+    """The status for a person."""
+    rates = document["throughput"]
+    screen.facts(
+        [
+            ("state", document["state"]),
+            ("data", document["data"]),
+            ("API, console", document.get("http")),
+            ("throughput", f"{rates['payments_per_s']:,.1f} payments/s, {rates['messages_per_s']:,.1f} messages/s"),
+            ("dead letters", document["dead_letters"] or ""),
+        ]
+    )
+    screen.say("")
+    processes = [*document["cells"], document["gateway"]] if document.get("gateway") else document["cells"]
+    columns = ("process", ">pid", "state", ">actors", ">mailbox", ">restarts", ">turns", ">messages", "")
+    screen.table(
+        columns,
+        [
+            (
+                process["name"],
+                process.get("pid"),
+                process.get("state"),
+                process.get("actors"),
+                process.get("mailbox"),
+                process.get("restarts"),
+                process.get("turns"),
+                process.get("messages"),
+                process.get("reason") if process.get("state") != "ready" else "",
+            )
+            for process in processes
+        ],
+    )
+    payments = [(status, number) for status, number in document["payments"].items() if number]
+    screen.say("")
+    screen.table(("payments", ">number"), payments, empty="no payments yet")
+
+
+def _stored(data: Path) -> dict[str, Any]:
+    reading = Reading.open(data)
+    try:
+        return {
+            "payments": reading.counts(),
+            "throughput": reading.rates(),
+            "dead_letters": len(reading.dead_letters()),
+        }
+    finally:
+        reading.close()

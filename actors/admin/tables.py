@@ -1,0 +1,105 @@
+"""How payments and their timelines look on a terminal and in a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from actors.admin.screen import Screen
+
+_SHOWN_OF_DATA: Final = 60
+_HIDDEN: Final = frozenset(("order", "facts"))  # the whole order rides along; the page above shows it
+
+
+def payments_table(screen: Screen, payments: Sequence[dict[str, Any]]) -> None:
+    """One line a payment."""
+    columns = ("payment", "status", "reason", ">amount", "", "debtor", "creditor", "flow", "accepted")
+    rows = [
+        (
+            payment["payment_id"],
+            payment["status"],
+            payment["reason"],
+            payment["amount"],
+            payment["currency"],
+            payment["debtor_account"],
+            payment["creditor"]["name"],
+            payment["flow"],
+            moment(payment["created_at"]),
+        )
+        for payment in payments
+    ]
+    screen.table(columns, rows, empty="no payment meets this")
+
+
+def payment_page(screen: Screen, payment: dict[str, Any]) -> None:
+    """Everything about one payment, its timeline last."""
+    creditor = payment["creditor"]
+    screen.facts(
+        [
+            ("payment", payment["payment_id"]),
+            ("status", payment["status"]),
+            ("reason", " ".join(part for part in (payment["reason"], payment["reason_text"]) if part)),
+            ("amount", f"{payment['amount']} {payment['currency']}"),
+            ("debtor", payment["debtor_account"]),
+            ("creditor", f"{creditor['name']}, {creditor['account']}"),
+            ("country", creditor["country"]),
+            ("born", creditor["date_of_birth"]),
+            ("email", creditor["email"]),
+            ("remittance", payment["remittance"]),
+            ("flow", _flow(payment)),
+            ("key", payment["idempotency_key"] + (" (known before)" if payment.get("duplicate") else "")),
+            ("end to end", payment["end_to_end_id"]),
+            ("UETR", payment["uetr"]),
+            ("batch", payment["batch_id"]),
+            ("accepted", moment(payment["created_at"])),
+            ("changed", moment(payment["updated_at"])),
+        ]
+    )
+    timeline = payment.get("timeline")
+    if timeline:
+        screen.say("")
+        timeline_table(screen, timeline)
+
+
+def timeline_table(screen: Screen, timeline: Sequence[dict[str, Any]]) -> None:
+    """Every command, reply and event of a payment, in order."""
+    columns = ("time", "kind", "type", "from → to", "what it says")
+    rows = [
+        (
+            moment(entry["at"])[11:],
+            entry["kind"],
+            entry["type"],
+            f"{entry['sender']} → {_receivers(entry['receiver'])}",
+            said(entry.get("data") or {}),
+        )
+        for entry in timeline
+    ]
+    screen.table(columns, rows)
+
+
+def moment(text: str | None) -> str:
+    """`2030-01-01 12:00:00.123`, from ISO 8601 in UTC."""
+    return (text or "").replace("T", " ").replace("+00:00", "").replace("Z", "")[:23]
+
+
+def said(data: dict[str, Any]) -> str:
+    """The facts of a message in a few words: its reason, and what fits of the rest."""
+    reason = data.get("reason")
+    if isinstance(reason, dict):
+        return f"{reason.get('code', '')} {reason.get('text', '')}".strip()
+    words = [
+        f"{name} {value}"
+        for name, value in data.items()
+        if name not in _HIDDEN and value not in (None, "", [], {}) and not isinstance(value, dict | list)
+    ]
+    text = ", ".join(words)
+    return text if len(text) <= _SHOWN_OF_DATA else text[: _SHOWN_OF_DATA - 1] + "…"
+
+
+def _receivers(receiver: Any) -> str:
+    return ", ".join(receiver) if isinstance(receiver, list | tuple) else str(receiver or "")
+
+
+def _flow(payment: dict[str, Any]) -> str:
+    workflow = payment.get("workflow")
+    return f"{payment['flow']}, {workflow} v{payment['workflow_version']}" if workflow else str(payment["flow"] or "")

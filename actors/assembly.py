@@ -1,0 +1,103 @@
+"""What is wired to what: services, reactions, workers of a cell, found by their place in the tree.
+
+A service whose folder is absent is left out, and so is a `reactions.py` that is absent: each flow is whole by
+itself (tests/integration/test_one_flow_alone.py).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import Any, Final
+
+from actors.directory.reaction import Reactions
+from actors.messaging import codec, system_messages
+from actors.runtime.core import CellCore, Hosting
+from actors.runtime.service import Service, Worker
+from actors.store.partitions import establish
+from config.settings import Settings
+
+# Service -> (its actor, the module with its REACTIONS, its worker's factory). The order is that of delivery.
+SERVICES: Final[dict[str, tuple[str, str, str]]] = {
+    "disbursement": ("actor:Disbursement", "reactions", ""),
+    "ledger": ("actor:Ledger", "reactions", ""),
+    "aml": ("actor:Aml", "reactions", "worker:WatchlistWorker"),
+    "execution": ("actor:Execution", "reactions", "worker:RailWorker"),
+    "payment": ("actor:Payment", "workflow", ""),
+    "notification": ("actor:Notification", "reactions", "worker:MailWorker"),
+    "replication": ("actor:Replication", "reactions", "worker:ReplicationWorker"),
+    "tracker": ("actor:Tracker", "", ""),
+}
+FAMILIES: Final = (("payment/", "payment", "saga:PaymentSaga"),)  # prefix, parent, class
+REPLAYABLE: Final = ("tracker", "replication", "notification")
+
+
+def load_messages() -> None:
+    """Make every message class known to the codec."""
+    codec.register_module(system_messages)
+    for name in (*SERVICES, "directory"):
+        for room in ("messages", "actor", "saga", "worker"):
+            module = _module(name, room)
+            if module is not None:
+                codec.register_module(module)
+
+
+def services() -> tuple[type[Service], ...]:
+    """The services that are there."""
+    found = [(name, _module(name, parts[0].partition(":")[0]), parts[0]) for name, parts in SERVICES.items()]
+    return tuple(getattr(module, actor.partition(":")[2]) for _, module, actor in found if module is not None)
+
+
+def reactions() -> dict[str, Reactions]:
+    """Who reacts to what, per service, as its reactions.py (Payment: its workflow.py) declares it."""
+    found = {}
+    for name, (_, room, _) in SERVICES.items():
+        module = _module(name, room) if room else None
+        if module is not None:
+            found[name] = module.REACTIONS
+    return found
+
+
+def families() -> tuple[tuple[str, type[Service], str], ...]:
+    """Actors that exist one per payment."""
+    found = []
+    for prefix, parent, path in FAMILIES:
+        room, _, cls = path.partition(":")
+        module = _module(parent, room)
+        if module is not None:
+            found.append((prefix, getattr(module, cls), parent))
+    return tuple(found)
+
+
+def hosting(settings: Settings, cell: str) -> Hosting:
+    """Everything that one cell hosts."""
+    load_messages()
+    workers: list[Worker] = []
+    for name, (_, _, path) in SERVICES.items():
+        room, _, cls = path.partition(":")
+        module = _module(name, room) if room else None
+        if module is not None:
+            workers.append(getattr(module, cls).for_cell(settings, cell))
+    return Hosting(services(), families(), reactions(), tuple(workers), REPLAYABLE)
+
+
+def build_cell(name: str, data: Path, incarnation: int) -> CellCore:
+    """The core of the cell `name` of the data directory, as its effective settings say.
+
+    Raises:
+        StoreRefused: the directory is laid out for another number of cells.
+    """
+    settings = Settings.model_validate_json((data / "run" / "settings.json").read_bytes())
+    partitions = establish(data, settings.topology.cells)
+    return CellCore(name, int(name.rpartition("-")[2]), data, settings, partitions, hosting(settings, name))
+
+
+def _module(service: str, room: str) -> Any:
+    """A room of a service, or None where it is absent."""
+    path = f"actors.{service}.{room}"
+    try:
+        present = importlib.util.find_spec(path) is not None
+    except ModuleNotFoundError:
+        present = False
+    return importlib.import_module(path) if present else None

@@ -1,0 +1,1 @@
+"""The broadcast directory: who subscribes to what, the log that subscriptions read, reactions as data."""

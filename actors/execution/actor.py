@@ -1,0 +1,270 @@
+"""The Execution service: keeps the gate before the rail, and owns the doubt after it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import ClassVar, Final
+
+from actors.execution import model
+from actors.execution.messages import (
+    EXECUTED,
+    REJECTED,
+    RETURNED,
+    ConfirmAnswer,
+    ExecutePayment,
+    ExecutionContradicted,
+    ExecutionInDoubt,
+    ExecutionRejected,
+    ExecutionSettled,
+    ExecutionStopped,
+    PaymentExecuted,
+    PaymentSubmitted,
+    QueryDue,
+    QueryInstruction,
+    RailAnswered,
+    RecoveryDue,
+    ReturnReceived,
+    SettleExecution,
+    SettlementRefused,
+    StopExecution,
+    StopRefused,
+    SubmitInstruction,
+)
+from actors.execution.model import Say
+from actors.execution.store import MIGRATIONS, Entry, ExecutionStore
+from actors.messaging.codec import moment
+from actors.messaging.message import Message, Outcome
+from actors.runtime.service import CellContext, Handler, Service, Started, Turn
+from actors.vocabulary.order import PaymentFacts
+from actors.vocabulary.reason import NARRATIVE, Reason
+
+log = logging.getLogger(__name__)
+
+RAIL: Final = "rail"  # the outbox
+RECOVERY_BATCH: Final = 500
+RECOVERY_PAUSE: Final = timedelta(milliseconds=5)
+NO_WORDS: Final = Reason(NARRATIVE, "the bank gave no reason")
+
+
+class Execution(Service):
+    """Hands payments to a rail, at most one instruction each, and learns what became of them."""
+
+    name = "execution"
+    migrations = MIGRATIONS
+
+    def prepare(self, context: CellContext) -> None:
+        """Make the store and read the pace of queries."""
+        settings = context.settings.execution
+        self.store = ExecutionStore(context.session)
+        self.pace = model.Pace(
+            timedelta(seconds=settings.query_after_seconds),
+            timedelta(seconds=settings.query_every_seconds),
+            timedelta(seconds=settings.doubt_after_seconds),
+        )
+
+    def execute(self, command: ExecutePayment, turn: Turn) -> None:
+        """Record the instruction and hand it over, if the gate is open."""
+        model.require_evidence(command.debit_id, command.screening_id)
+        envelope = turn.envelope
+        if not self.store.record(envelope, command, turn.reply_to, turn.now):
+            self._answer_repeat(command, turn)
+            return
+        turn.hand_over(RAIL, instruction(command))
+        first = model.Chase(False, self.pace.first, 0)
+        self._query_later(turn, envelope.payment_id, command.instruction_id, first)
+
+    def stop(self, command: StopExecution, turn: Turn) -> None:
+        """Close the gate, if nothing has passed it."""
+        if self.store.stop(turn.envelope, command, turn.reply_to, turn.now):
+            reason, ending = command.reason, command.ending
+            turn.answer(_stopped(command.instruction_id, reason, ending, command.facts))
+            return
+        entry = self._entry(turn.envelope.payment_id)
+        if entry.state == model.STOPPED:
+            turn.answer(_stopped(entry.instruction_id, entry.reason, entry.ending or command.ending, command.facts))
+        else:
+            stop = StopRefused(instruction_id=entry.instruction_id, ending=command.ending, facts=command.facts)
+            turn.answer(stop)
+
+    def hear_rail(self, answer: RailAnswered, turn: Turn) -> None:
+        """Apply what the rail said; what it said before, or says of something unknown, changes nothing."""
+        if answer.confirm:
+            turn.hand_over(RAIL, ConfirmAnswer(instruction_id=answer.instruction_id))
+        entry = self.store.load(turn.envelope.payment_id)
+        if entry is None or entry.instruction_id != answer.instruction_id:
+            log.warning("the rail says %s of an unknown instruction %s", answer.verdict, answer.instruction_id)
+            return
+        decision = model.on_answer(entry.state, answer.verdict)
+        if decision is None:
+            return
+        if Say.CONTRADICTED in decision.says:
+            self._contradict(entry, answer, turn)
+            return
+        if answer.verdict == RETURNED and not self._new_return(entry, answer, turn):
+            return
+        if decision.state == REJECTED:
+            self.store.settle(entry.payment_id, REJECTED, answer.reason or NO_WORDS, "", turn.now)
+        elif decision.state != entry.state:
+            self.store.move(entry.payment_id, decision.state, turn.now)
+        if decision.state not in model.OPEN:
+            turn.cancel_timer(f"query/{entry.instruction_id}")
+        if decision.resend:
+            turn.hand_over(RAIL, instruction(entry.recorded_command()))
+        for say in decision.says:
+            self._announce(say, entry, answer, turn)
+
+    def query(self, tick: QueryDue, turn: Turn) -> None:
+        """Ask the rail again; begin to doubt when patience ends."""
+        entry = self.store.load(tick.payment_id)
+        if entry is None or entry.state not in model.OPEN:
+            return
+        recorded_at = moment(entry.recorded_at)
+        chase = model.chase(
+            entry.state,
+            recorded_at=recorded_at,
+            due=tick.due,
+            asked=tick.asked,
+            now=turn.now,
+            pace=self.pace,
+        )
+        turn.hand_over(RAIL, QueryInstruction(instruction_id=entry.instruction_id, payment_id=entry.payment_id))
+        self._query_later(turn, entry.payment_id, entry.instruction_id, chase)
+        if chase.doubt:
+            reason = model.doubt_reason(self.pace)
+            self.store.settle(entry.payment_id, model.in_doubt(entry.state), reason, "", turn.now)
+            doubt = ExecutionInDoubt(instruction_id=entry.instruction_id, reason=reason, facts=entry.facts)
+            turn.answer(doubt, entry.reply_to, workflow=entry.workflow)
+
+    def settle(self, command: SettleExecution, turn: Turn) -> None:
+        """Take a person's evidence for a payment in doubt."""
+        payment_id = command.payment_id
+        entry = self.store.load(payment_id)
+        state, settled_by = (entry.state, entry.settled_by) if entry else (None, "")
+        try:
+            settled = model.settle(payment_id, state, settled_by, command.executed)
+        except model.NotInDoubt as refusal:
+            turn.answer(SettlementRefused(payment_id=payment_id, error=str(refusal)))
+            return
+        turn.answer(ExecutionSettled(payment_id=payment_id, executed=command.executed))
+        if entry is None or settled == entry.state:
+            return
+        reason, person = Reason(NARRATIVE, command.reason), turn.envelope.sender
+        self.store.settle(payment_id, settled, reason, person, turn.now)
+        turn.cancel_timer(f"query/{entry.instruction_id}")
+        after = entry._replace(state=settled, reason_code=reason.code, reason_text=reason.text, settled_by=person)
+        turn.answer(_ended(after, entry.facts), entry.reply_to, workflow=entry.workflow)
+
+    def recover(self, tick: Started | RecoveryDue, turn: Turn) -> None:
+        """After a start, ask for what the rail may have answered to nobody, a bounded number at a time.
+
+        Instructions that have not left are in the outbox, whose worker asks before it sends them again.
+        """
+        after = tick.after if isinstance(tick, RecoveryDue) else ""
+        rows = self.store.at_rail(after, RECOVERY_BATCH)
+        for payment_id, instruction_id in rows:
+            turn.hand_over(RAIL, QueryInstruction(instruction_id=instruction_id, payment_id=payment_id))
+        if len(rows) == RECOVERY_BATCH:
+            turn.timer("recovery", RECOVERY_PAUSE, RecoveryDue(after=rows[-1][0]))
+
+    def _answer_repeat(self, command: ExecutePayment, turn: Turn) -> None:
+        """The stored answer, if there is one yet.
+
+        Raises:
+            InstructionConflict: the recorded instruction has other content.
+        """
+        entry = self._entry(turn.envelope.payment_id)
+        if entry.state == model.STOPPED:
+            turn.answer(_stopped(entry.instruction_id, entry.reason, entry.ending or "", command.facts))
+            return
+        if instruction(entry.recorded_command()) != instruction(command):
+            raise model.InstructionConflict(
+                f"payment {entry.payment_id} already has an instruction, {entry.instruction_id}, of other content"
+            )
+        if entry.state != model.RECORDED:
+            turn.answer(_ended(entry, command.facts))
+
+    def _contradict(self, entry: Entry, answer: RailAnswered, turn: Turn) -> None:
+        """Show it to a person, once for a verdict and once for each return."""
+        if answer.verdict == RETURNED:
+            if not self._new_return(entry, answer, turn):
+                return
+        elif entry.contradicted:
+            return
+        else:
+            self.store.contradict(entry.payment_id)
+        reason = model.contradiction(entry.state, answer.verdict, entry.settled_by)
+        event = ExecutionContradicted(instruction_id=entry.instruction_id, reason=reason, facts=entry.facts)
+        turn.answer(event, entry.reply_to, workflow=entry.workflow)
+
+    def _new_return(self, entry: Entry, answer: RailAnswered, turn: Turn) -> bool:
+        return self.store.add_return(entry.payment_id, answer, answer.reason or NO_WORDS, turn.now)
+
+    def _announce(self, say: Say, entry: Entry, answer: RailAnswered, turn: Turn) -> None:
+        turn.answer(_outcome(say, entry, answer), entry.reply_to, workflow=entry.workflow)
+
+    def _query_later(self, turn: Turn, payment_id: str, instruction_id: str, chase: model.Chase) -> None:
+        due = turn.now + chase.pause
+        tick = QueryDue(payment_id=payment_id, instruction_id=instruction_id, due=due, asked=chase.asked)
+        turn.timer(f"query/{instruction_id}", chase.pause, tick)
+
+    def _entry(self, payment_id: str) -> Entry:
+        entry = self.store.load(payment_id)
+        assert entry is not None, "an insert met a row that is not there"
+        return entry
+
+    handlers: ClassVar[Mapping[type[Message], Handler]] = {
+        ExecutePayment: execute,
+        StopExecution: stop,
+        RailAnswered: hear_rail,
+        QueryDue: query,
+        SettleExecution: settle,
+        Started: recover,
+        RecoveryDue: recover,
+    }
+
+
+def instruction(command: ExecutePayment) -> SubmitInstruction:
+    """What the rail gets: the payment without what concerns only us."""
+    creditor = command.creditor
+    return SubmitInstruction(
+        instruction_id=command.instruction_id,
+        debtor_account=command.debtor_account,
+        creditor_name=creditor.name,
+        creditor_account=creditor.account,
+        creditor_country=creditor.country,
+        amount=command.amount,
+        end_to_end_id=command.end_to_end_id,
+        uetr=command.uetr,
+        remittance=command.remittance,
+    )
+
+
+def _stopped(instruction_id: str, reason: Reason, ending: str, facts: PaymentFacts | None) -> ExecutionStopped:
+    return ExecutionStopped(instruction_id=instruction_id, reason=reason, ending=ending, facts=facts)
+
+
+def _outcome(say: Say, entry: Entry, answer: RailAnswered) -> Outcome:
+    """What is announced of the rail's answer. Nobody reacts to a submission, so it carries no facts."""
+    instruction_id = entry.instruction_id
+    if say is Say.EXECUTED:
+        return PaymentExecuted(instruction_id=instruction_id, facts=entry.facts)
+    if say is Say.SUBMITTED:
+        return PaymentSubmitted(instruction_id=instruction_id)
+    reason = answer.reason or NO_WORDS
+    if say is Say.REJECTED:
+        return ExecutionRejected(instruction_id=instruction_id, reason=reason, facts=entry.facts)
+    return ReturnReceived(return_id=answer.return_id, instruction_id=instruction_id, reason=reason, facts=entry.facts)
+
+
+def _ended(entry: Entry, facts: PaymentFacts | None) -> Outcome:
+    """The outcome that an instruction's stored state stands for."""
+    instruction_id, settled_by = entry.instruction_id, entry.settled_by
+    if entry.state == EXECUTED:
+        return PaymentExecuted(instruction_id=instruction_id, settled_by=settled_by, facts=facts)
+    if entry.state == REJECTED:
+        return ExecutionRejected(instruction_id=instruction_id, reason=entry.reason, settled_by=settled_by, facts=facts)
+    if entry.state in model.DOUBTFUL:
+        return ExecutionInDoubt(instruction_id=instruction_id, reason=entry.reason, facts=facts)
+    return PaymentSubmitted(instruction_id=instruction_id, facts=facts)

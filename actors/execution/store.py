@@ -1,0 +1,159 @@
+"""Execution's tables: one gate a payment, the returns that came, and nothing of the rail's own journal."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from actors.execution.messages import ExecutePayment, RailAnswered, StopExecution
+from actors.messaging import codec
+from actors.messaging.envelope import Envelope
+from actors.store.session import Migration, Session
+from actors.vocabulary.order import PaymentFacts
+from actors.vocabulary.reason import NARRATIVE, Reason
+
+codec.register(ExecutePayment, StopExecution)
+
+MIGRATIONS = (
+    Migration(
+        "execution",
+        1,
+        (
+            # The payment is the key, so that no second instruction can be recorded for it.
+            """CREATE TABLE executions (
+                payment_id TEXT PRIMARY KEY,
+                instruction_id TEXT NOT NULL,
+                state TEXT NOT NULL,
+                reply_to TEXT NOT NULL,
+                workflow TEXT NOT NULL,
+                amount BIGINT,
+                currency TEXT,
+                recorded_at BIGINT NOT NULL,
+                changed_at BIGINT NOT NULL,
+                reason_code TEXT,
+                reason_text TEXT,
+                ending TEXT,
+                settled_by TEXT NOT NULL DEFAULT '',
+                contradicted INTEGER NOT NULL DEFAULT 0,
+                command BLOB NOT NULL
+            ) WITHOUT ROWID""",
+            """CREATE INDEX executions_at_rail ON executions (payment_id)
+                WHERE state IN ('submitted', 'in_doubt', 'in_doubt_unsent')""",
+            """CREATE TABLE execution_returns (
+                return_id TEXT PRIMARY KEY,
+                payment_id TEXT NOT NULL,
+                reason_code TEXT NOT NULL,
+                reason_text TEXT NOT NULL,
+                received_at BIGINT NOT NULL
+            ) WITHOUT ROWID""",
+        ),
+    ),
+)
+
+RECORD = """INSERT INTO executions (payment_id, instruction_id, state, reply_to, workflow, amount, currency,
+    recorded_at, changed_at, command) VALUES (?, ?, 'recorded', ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (payment_id) DO NOTHING"""
+
+STOP = """INSERT INTO executions (payment_id, instruction_id, state, reply_to, workflow, recorded_at,
+    changed_at, reason_code, reason_text, ending, command) VALUES (?, ?, 'stopped', ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (payment_id) DO NOTHING"""
+
+LOAD = """SELECT payment_id, instruction_id, state, reply_to, workflow, recorded_at, reason_code, reason_text,
+    ending, settled_by, contradicted, command FROM executions WHERE payment_id = ?"""
+
+MOVE = "UPDATE executions SET state = ?, changed_at = ? WHERE payment_id = ?"
+
+SETTLE = """UPDATE executions SET state = ?, reason_code = ?, reason_text = ?, settled_by = ?, changed_at = ?
+    WHERE payment_id = ?"""
+
+AT_RAIL = """SELECT payment_id, instruction_id FROM executions
+    WHERE state IN ('submitted', 'in_doubt', 'in_doubt_unsent') AND payment_id > ?
+    ORDER BY payment_id LIMIT ?"""
+
+ADD_RETURN = """INSERT INTO execution_returns (return_id, payment_id, reason_code, reason_text, received_at)
+    VALUES (?, ?, ?, ?, ?) ON CONFLICT (return_id) DO NOTHING"""
+
+
+class Entry(NamedTuple):
+    """One payment's gate. `recorded_at` is in microseconds; `command` is the recorded one, encoded."""
+
+    payment_id: str
+    instruction_id: str
+    state: str
+    reply_to: str
+    workflow: str
+    recorded_at: int
+    reason_code: str | None
+    reason_text: str | None
+    ending: str | None
+    settled_by: str
+    contradicted: int
+    command: bytes
+
+    @property
+    def reason(self) -> Reason:
+        """Why it was stopped, rejected or settled so."""
+        return Reason(self.reason_code or NARRATIVE, self.reason_text or "")
+
+    @property
+    def facts(self) -> PaymentFacts | None:
+        """The facts to pass along: only what is published carries them, and decoding is dear."""
+        if self.reply_to:
+            return None
+        message = codec.decode(self.command)
+        assert isinstance(message, ExecutePayment | StopExecution)
+        return message.facts
+
+    def recorded_command(self) -> ExecutePayment:
+        """The command as it was recorded, of a gate that is not stopped."""
+        message = codec.decode(self.command)
+        assert isinstance(message, ExecutePayment)
+        return message
+
+
+class ExecutionStore:
+    """Reads and writes within the turn; one statement each."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def record(self, envelope: Envelope, command: ExecutePayment, reply_to: str, now: datetime) -> bool:
+        """Record the instruction; False where the payment has a gate already, closed or passed."""
+        at, amount = codec.micros(now), command.amount
+        head = (envelope.payment_id, command.instruction_id, reply_to, envelope.workflow)
+        row = (*head, amount.amount, amount.currency, at, at, codec.encode(command))
+        return self._session.write(RECORD, row) == 1
+
+    def stop(self, envelope: Envelope, command: StopExecution, reply_to: str, now: datetime) -> bool:
+        """Close the gate; False where the payment has one already, closed or passed."""
+        at, reason = codec.micros(now), command.reason
+        head = (envelope.payment_id, command.instruction_id, reply_to, envelope.workflow, at, at)
+        row = (*head, reason.code, reason.text, command.ending, codec.encode(command))
+        return self._session.write(STOP, row) == 1
+
+    def load(self, payment_id: str) -> Entry | None:
+        """The payment's gate."""
+        row = self._session.one(LOAD, (payment_id,))
+        return None if row is None else Entry._make(row)
+
+    def move(self, payment_id: str, state: str, now: datetime) -> None:
+        """Record a state that needs no reason."""
+        self._session.write(MOVE, (state, codec.micros(now), payment_id))
+
+    def settle(self, payment_id: str, state: str, reason: Reason, settled_by: str, now: datetime) -> None:
+        """Record a state with its reason, and the person whose word it is (or "")."""
+        row = (state, reason.code, reason.text, settled_by, codec.micros(now), payment_id)
+        self._session.write(SETTLE, row)
+
+    def contradict(self, payment_id: str) -> None:
+        """Remember that the contradiction was announced."""
+        self._session.write("UPDATE executions SET contradicted = 1 WHERE payment_id = ?", (payment_id,))
+
+    def add_return(self, payment_id: str, answer: RailAnswered, reason: Reason, now: datetime) -> bool:
+        """Record a return; False where it was recorded before."""
+        row = (answer.return_id, payment_id, reason.code, reason.text, codec.micros(now))
+        return self._session.write(ADD_RETURN, row) == 1
+
+    def at_rail(self, after: str, limit: int) -> list[tuple[str, str]]:
+        """Payment and instruction ids of those the rail was given and that have no final answer, in order."""
+        return [(row[0], row[1]) for row in self._session.all(AT_RAIL, (after, limit))]

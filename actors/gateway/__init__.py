@@ -1,0 +1,1 @@
+"""How others reach the system: the process behind the Unix socket, and the library that speaks to it."""

@@ -1,0 +1,484 @@
+"""The library that speaks to a running system through its socket; starts nothing, knows no actor's inside.
+
+Synchronous, for one thread. Whatever is unanswered when a connection breaks, or a cell is replaced, is sent
+again: every command may be repeated.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import math
+import os
+import pkgutil
+import random
+import select
+import socket
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+import actors
+from actors.disbursement.messages import PaymentAccepted, SubmitPayment
+from actors.gateway import protocol
+from actors.gateway.protocol import Incoming, envelopes_packet, packet
+from actors.messaging import codec, system_messages
+from actors.messaging.codec import CannotDecode
+from actors.messaging.envelope import COMMAND, Envelope
+from actors.messaging.message import Message
+from actors.messaging.system_messages import Await, Awaited, Busy, Failed
+from actors.vocabulary.slots import slot_in, slot_of
+
+DEFAULT_TIMEOUT_S: Final = 30.0
+CONNECT_TIMEOUT_S: Final = 10.0
+RECONNECT_EVERY_S: Final = 0.05
+READ_BYTES: Final = 1024 * 1024
+ENVELOPES_A_PACKET: Final = 256
+_TARGET: Final = Envelope._fields.index("target")
+WINDOW: Final = 2_000  # unanswered orders of one `submit`; the gateway stops reading at 4,096
+
+# What ends a payment, or needs a person, by message type.
+DECIDED: Final = (
+    "PaymentCompleted",
+    "PaymentRejected",
+    "PaymentCancelled",
+    "PaymentReturned",
+    "PaymentNeedsAttention",
+    "PaymentStalled",
+    "BeneficiaryHeld",
+    "ReactionFailed",
+)
+
+
+class NotRunning(Exception):
+    """No system can be reached in the data directory; the text is one sentence."""
+
+
+class NoAnswer(Exception):
+    """No answer came in time; what was asked may have been done. The text is one sentence."""
+
+
+class Paid(NamedTuple):
+    """What became of an order: the answer to it, and the status it waited for (None: not in time)."""
+
+    answer: Message
+    status: str | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Unanswered:
+    """One envelope whose reply has not come."""
+
+    fields: list[Any]
+    inbox: deque[Answered]  # where its reply goes
+    item: Any = None  # what the caller knows it by
+    place: int = 0  # on this connection, counted from 1; 0 while it waits to be sent
+    busy: Busy | None = None  # the last word of the gateway
+    due: float = 0.0  # monotonic seconds; when it is sent (again)
+
+
+class Answered(NamedTuple):
+    """A reply, and what it answers."""
+
+    unanswered: Unanswered
+    reply: Message
+
+
+class Client:
+    """One connection to a running system."""
+
+    def __init__(self, data: Path, random_source: random.Random | None = None) -> None:
+        self.data = data
+        self.facts: dict[str, Any] = {}
+        self._random = random_source or random.Random()
+        self._name = os.urandom(6).hex()  # a part of every message id of this client
+        self._numbers = itertools.count(1)
+        self._socket: socket.socket | None = None
+        self._incoming = Incoming()
+        self._unsent = bytearray()
+        self._sent = 0  # envelopes on this connection
+        self._unanswered: dict[int, Unanswered] = {}  # by their place on this connection
+        self._waiting: deque[Unanswered] = deque()  # not sent, or to be sent again
+        self._controlled: dict[int, dict[str, Any]] = {}
+
+    @classmethod
+    def connect(cls, data: Path, timeout: float = CONNECT_TIMEOUT_S) -> Client:
+        """A client of the system that runs in `data`.
+
+        Raises:
+            NotRunning: none does, or it doesn't answer within `timeout` seconds.
+        """
+        register_messages()
+        client = cls(Path(data).absolute())
+        client._connect(time.monotonic() + timeout)
+        return client
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Disconnect; what was sent goes on."""
+        self._disconnect()
+        self._waiting.clear()
+
+    # What one can ask
+
+    def request(
+        self,
+        message: Message,
+        target: str,
+        slot: int,
+        timeout: float = DEFAULT_TIMEOUT_S,
+        *,
+        kind: str = COMMAND,
+    ) -> Message:
+        """Send one message to the actor `target` of the cell that owns `slot`, and return its reply.
+
+        Raises:
+            NoAnswer: none came within `timeout` seconds.
+        """
+        inbox: deque[Answered] = deque()
+        unanswered = self._post(message, target, slot, inbox, kind=kind)
+        deadline = time.monotonic() + timeout
+        try:
+            while not inbox:
+                self._exchange(deadline)
+                if not inbox and time.monotonic() >= deadline:
+                    raise NoAnswer(self._sentence(unanswered, timeout))
+        finally:
+            self._give_up(unanswered)
+        return inbox[0].reply
+
+    def broadcast(
+        self, message: Message, target: str, timeout: float = DEFAULT_TIMEOUT_S, *, kind: str = COMMAND
+    ) -> list[Message]:
+        """Send one message to the actor `target` of every cell; the replies, in the order of the cells.
+
+        Raises:
+            NoAnswer: a cell gave none within `timeout` seconds.
+        """
+        owners: list[int] = self.facts["map"]
+        inbox: deque[Answered] = deque()
+        deadline = time.monotonic() + timeout
+        everywhere = [
+            self._post(message, target, owners.index(cell), inbox, kind=kind)
+            for cell in range(len(self.facts["cells"]))
+        ]
+        try:
+            while len(inbox) < len(everywhere):
+                self._exchange(deadline)
+                if len(inbox) < len(everywhere) and time.monotonic() >= deadline:
+                    answered = [each.unanswered for each in inbox]
+                    missing = next(each for each in everywhere if each not in answered)
+                    raise NoAnswer(self._sentence(missing, timeout))
+        finally:
+            for each in everywhere:
+                self._give_up(each)
+        replies = dict(inbox)
+        return [replies[each] for each in everywhere]
+
+    def control(self, request: dict[str, Any], timeout: float = DEFAULT_TIMEOUT_S) -> dict[str, Any]:
+        """Ask the supervisor: `{"do": "status"}`, `{"do": "stop"}`, `{"do": "kill", "name": "cell-0"}`.
+
+        Raises:
+            NoAnswer: none came within `timeout` seconds, or the connection broke; it may have been done.
+        """
+        deadline = time.monotonic() + timeout
+        self._reconnect(deadline)
+        number, asked_on = next(self._numbers), self._socket
+        if asked_on is not None:
+            self._unsent += packet(protocol.CONTROL, number, request)
+        while self._socket is asked_on is not None:
+            self._exchange(deadline)
+            if number in self._controlled:
+                return self._controlled.pop(number)
+            if time.monotonic() >= deadline:
+                raise NoAnswer(f"the supervisor did not answer within {timeout:g} s; see logs/supervisor.log")
+        raise NoAnswer("the connection to the system broke before the supervisor answered; ask again")
+
+    def submit(
+        self, orders: Iterable[SubmitPayment], timeout: float = DEFAULT_TIMEOUT_S, *, window: int = WINDOW
+    ) -> Iterator[tuple[SubmitPayment, Message]]:
+        """Send many orders, `window` of them unanswered at most; yields (order, reply) as they are answered.
+
+        Orders may be repeated, after a break in the middle too: one key is one payment.
+
+        Raises:
+            NoAnswer: for `timeout` seconds not one answer came.
+        """
+        coming = iter(orders)
+        inbox: deque[Answered] = deque()
+        under_way: set[Unanswered] = set()
+        try:
+            progress_at = time.monotonic()
+            while True:
+                for order in itertools.islice(coming, window - len(under_way)):
+                    slot = slot_of(order.idempotency_key)
+                    under_way.add(self._post(order, "disbursement", slot, inbox, item=order))
+                if not under_way:
+                    return
+                self._exchange(progress_at + timeout)
+                if inbox:
+                    while inbox:
+                        answered, reply = inbox.popleft()
+                        under_way.remove(answered)
+                        yield answered.item, reply
+                    progress_at = time.monotonic()
+                elif time.monotonic() >= progress_at + timeout:
+                    sentence = self._sentence(next(iter(under_way)), timeout)
+                    raise NoAnswer(f"{len(under_way)} orders are unanswered: {sentence}")
+        finally:
+            for unanswered in under_way:
+                self._give_up(unanswered)
+
+    def wait(
+        self, payment_id: str, timeout: float = DEFAULT_TIMEOUT_S, *, types: tuple[str, ...] = DECIDED
+    ) -> str | None:
+        """Wait until the payment ends or a person must decide; the status, or None when the time was up.
+
+        Raises:
+            BadId: this system gives out no such ids.
+        """
+        question = Await(payment_id=payment_id, types=types)
+        try:
+            reply = self.request(question, "waiting", slot_in(payment_id), timeout)
+        except NoAnswer:
+            return None
+        if not isinstance(reply, Awaited):
+            raise NoAnswer(f"the wait for {payment_id} was answered by {reply}")
+        return reply.status
+
+    def pay(self, order: SubmitPayment, timeout: float = DEFAULT_TIMEOUT_S, *, wait: bool = True) -> Paid:
+        """Submit one order; with `wait`, until it ends or a person must decide, `timeout` seconds in all.
+
+        Raises:
+            NoAnswer: the order itself was not answered.
+        """
+        deadline = time.monotonic() + timeout
+        answer = self.request(order, "disbursement", slot_of(order.idempotency_key), timeout)
+        if not wait or not isinstance(answer, PaymentAccepted):
+            return Paid(answer)
+        return Paid(answer, self.wait(answer.payment_id, max(0.0, deadline - time.monotonic())))
+
+    # Envelopes
+
+    def _post(
+        self,
+        message: Message,
+        target: str,
+        slot: int,
+        inbox: deque[Answered],
+        *,
+        kind: str = COMMAND,
+        item: Any = None,
+    ) -> Unanswered:
+        envelope = Envelope(
+            message_id=f"client-{self._name}-{next(self._numbers)}",
+            message=message,
+            kind=kind,
+            sender="",  # the gateway's to fill in
+            target=target,
+            payment_id=getattr(message, "payment_id", ""),
+            slot=slot,
+        )
+        unanswered = Unanswered(codec.envelope_fields(envelope), inbox, item)
+        self._waiting.append(unanswered)
+        return unanswered
+
+    def _give_up(self, unanswered: Unanswered) -> None:
+        if unanswered.place:
+            self._unanswered.pop(unanswered.place, None)
+        elif unanswered in self._waiting:
+            self._waiting.remove(unanswered)
+
+    def _sentence(self, unanswered: Unanswered, timeout: float) -> str:
+        if self._socket is None:
+            return f"the system in {self.data} can't be reached any more; start it again, then repeat"
+        name = unanswered.fields[1][0]
+        why = f" ({unanswered.busy.reason})" if unanswered.busy else ""
+        return f"no answer to {name} within {timeout:g} s{why}; it may be repeated without harm"
+
+    # The connection
+
+    def _connect(self, deadline: float) -> None:
+        while True:
+            try:
+                self._socket = _opened(self.data)
+                break
+            except BlockingIOError:  # more clients are knocking than the gateway has yet let in
+                if time.monotonic() >= deadline:
+                    raise NotRunning(f"the system in {self.data} takes no connections; see its logs") from None
+                time.sleep(RECONNECT_EVERY_S)
+        self._unsent += packet(protocol.HELLO)
+        self.facts = {}
+        while not self.facts:
+            self._exchange(deadline)
+            if self._socket is None or (not self.facts and time.monotonic() >= deadline):
+                self._disconnect()
+                raise NotRunning(f"the system in {self.data} does not answer; see its logs, or stop and start it")
+        if self.facts.get("version") != protocol.VERSION:
+            self._disconnect()
+            raise NotRunning(f"the system in {self.data} runs another version of this program: restart it")
+
+    def _reconnect(self, deadline: float) -> None:
+        """Try until `deadline`; leaves the client unconnected if it was in vain."""
+        while self._socket is None:
+            try:
+                self._connect(deadline)
+            except NotRunning:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return
+                time.sleep(min(RECONNECT_EVERY_S, left))
+
+    def _disconnect(self) -> None:
+        """Everything unanswered is to be sent again, on the next connection."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self._incoming, self._unsent, self._sent = Incoming(), bytearray(), 0
+        self._send_again()
+
+    def _send_again(self) -> None:
+        for unanswered in self._unanswered.values():
+            unanswered.place = 0
+        self._waiting.extendleft(reversed(self._unanswered.values()))
+        self._unanswered = {}
+
+    def _exchange(self, deadline: float) -> None:
+        """Send what is due, wait until something comes or `deadline`; answers go to their inboxes."""
+        self._reconnect(deadline)
+        if self._socket is None:
+            return
+        try:
+            due = self._send_due(deadline)
+            events = select.POLLIN | (select.POLLOUT if self._unsent else 0)
+            poll = select.poll()
+            poll.register(self._socket, events)
+            wait_ms = (min(deadline, due) - time.monotonic()) * 1000
+            for _, ready in poll.poll(max(0, math.ceil(wait_ms))):
+                if ready & select.POLLOUT:
+                    self._flush()
+                if ready & ~select.POLLOUT:
+                    self._read()
+        except (OSError, ValueError):  # broken, or not our protocol
+            self._disconnect()
+        except BaseException:  # Ctrl-C in the middle: a packet may be half read
+            self._disconnect()
+            raise
+
+    def _send_due(self, never: float) -> float:
+        """Put what is due on its way; when the next will be due."""
+        if not self.facts:
+            self._flush()
+            return never
+        now = time.monotonic()
+        later: list[Unanswered] = []
+        packed: list[bytes] = []
+        while self._waiting:
+            unanswered = self._waiting.popleft()
+            if unanswered.due > now:
+                later.append(unanswered)
+                continue
+            self._sent += 1
+            unanswered.place = self._sent
+            self._unanswered[self._sent] = unanswered
+            packed.append(codec.pack(unanswered.fields))
+            if len(packed) == ENVELOPES_A_PACKET:
+                self._unsent += envelopes_packet(protocol.SEND, packed)
+                packed = []
+        if packed:
+            self._unsent += envelopes_packet(protocol.SEND, packed)
+        self._waiting.extend(later)
+        self._flush()
+        return min((each.due for each in later), default=never)
+
+    def _flush(self) -> None:
+        assert self._socket is not None
+        if self._unsent:
+            try:
+                sent = self._socket.send(self._unsent)
+            except BlockingIOError:
+                return
+            del self._unsent[:sent]
+
+    def _read(self) -> None:
+        assert self._socket is not None
+        try:
+            data = self._socket.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        if not data:
+            raise ConnectionResetError
+        self._incoming.feed(data)
+        while (values := self._incoming.packet()) is not None:
+            match values:
+                case [protocol.REPLIES, list(envelopes)]:
+                    for fields in envelopes:
+                        self._answered(fields)
+                case [protocol.CONTROLLED, int(number), dict(answer)]:
+                    self._controlled[number] = answer
+                case [protocol.WELCOME, dict(facts)]:
+                    self.facts = facts
+                case [protocol.RESTARTED, str()]:
+                    self._send_again()
+                case _:
+                    raise CannotDecode(f"no packet of the kind {values[0]!r} is known")
+
+    def _answered(self, fields: list[Any]) -> None:
+        unanswered = self._unanswered.pop(int(fields[_TARGET].rpartition("/")[2]), None)
+        if unanswered is None:  # given up, or sent again meanwhile
+            return
+        unanswered.place = 0
+        try:
+            reply = codec.envelope_from(fields).message
+        except CannotDecode as error:
+            cause = f"the answer can't be read: {error}"
+            reply = Failed(failed_message_id=unanswered.fields[0], failed_type=unanswered.fields[1][0], cause=cause)
+        if isinstance(reply, Busy):
+            unanswered.busy = reply
+            unanswered.due = time.monotonic() + reply.retry_after_ms / 1000 * self._random.uniform(0.5, 1.5)
+            self._waiting.append(unanswered)
+        else:
+            unanswered.inbox.append(Answered(unanswered, reply))
+
+
+def register_messages() -> None:
+    """Make the messages of every service known to the codec."""
+    codec.register_module(system_messages)
+    for package in pkgutil.iter_modules(actors.__path__):
+        if (Path(actors.__path__[0]) / package.name / "messages.py").exists():
+            codec.register_module(importlib.import_module(f"actors.{package.name}.messages"))
+
+
+def _opened(data: Path) -> socket.socket:
+    """A connected socket.
+
+    Raises:
+        NotRunning: nobody listens there.
+        BlockingIOError: the listener's queue is full.
+    """
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.setblocking(False)
+    try:
+        with protocol.socket_address(data) as address:
+            connection.connect(address)
+    except BlockingIOError:
+        connection.close()
+        raise
+    except PermissionError:
+        connection.close()
+        raise NotRunning(f"the system in {data} belongs to another user") from None
+    except OSError:
+        connection.close()
+        raise NotRunning(f"no system runs in {data}: start one with `python system.py start`") from None
+    return connection

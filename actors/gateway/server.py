@@ -1,0 +1,316 @@
+"""The gateway's sockets: many clients on one Unix socket, all of them behind one descriptor to watch.
+
+Nothing here blocks, and nothing a client does ends more than its own connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from actors.gateway import protocol
+from actors.gateway.protocol import Incoming, envelopes_packet, packet
+from actors.gateway.routing import Correspondent, Replies, Routing
+from actors.messaging.codec import CannotDecode
+from actors.store.partitions import PartitionMap, recorded_map
+from actors.store.session import StoreRefused
+from actors.vocabulary.slots import SLOTS
+
+log = logging.getLogger(__name__)
+
+READ_BYTES: Final = 256 * 1024  # of one client per round, so that none starves the others
+CLIENTS: Final = 512
+BACKLOG: Final = 128
+PACKET_BYTES: Final = 1024 * 1024  # replies of one frame are sent in packets of about this size
+
+
+class CannotOpen(Exception):
+    """The gateway can't be opened; the text is one sentence that says what to do."""
+
+
+@dataclass(eq=False, slots=True)
+class Connection:
+    """One client's connection."""
+
+    socket: socket.socket
+    client: Correspondent
+    incoming: Incoming = field(default_factory=Incoming)
+    unsent: bytearray = field(default_factory=bytearray)
+    events: int = select.EPOLLIN
+    paused: bool = False  # not read from, since too much of it is under way
+
+
+class Server:
+    """Clients on one side, the frames for and from the cells on the other."""
+
+    def __init__(
+        self, data: Path, partitions: PartitionMap, routing: Routing, *, unsent_bytes: int = 64 * 1024 * 1024
+    ) -> None:
+        self.routing = routing
+        self._data = data
+        self._partitions = partitions
+        self._unsent_bytes = unsent_bytes
+        self._epoll = select.epoll()
+        self._listening: socket.socket | None = None
+        self._connections: dict[int, Connection] = {}
+        self._of_client: dict[Correspondent, Connection] = {}
+        self._requests: list[tuple[int, dict[str, Any]]] = []
+        self._asked: dict[int, tuple[Connection, int]] = {}
+        self._numbers = 0
+
+    @classmethod
+    def of(cls, data: Path, incarnation: int) -> Server:
+        """The server for the system in `data`, not yet open.
+
+        Raises:
+            CannotOpen: the directory has never been laid out.
+        """
+        try:
+            partitions = recorded_map(data)
+        except StoreRefused as refusal:
+            raise CannotOpen(str(refusal)) from refusal
+        if partitions is None:
+            raise CannotOpen(f"{data} has no map of partitions: start the system with `python system.py start`")
+        token = f"{time.time_ns() // 1_000_000:x}."  # no reply to an earlier gateway's client is misled
+        return cls(data, partitions, Routing(partitions, incarnation=incarnation, token=token))
+
+    def open(self) -> None:
+        """Listen.
+
+        Raises:
+            CannotOpen: the socket can't be made.
+        """
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listening.setblocking(False)
+        try:
+            with protocol.socket_address(self._data) as address:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(address)  # left by an earlier gateway; the system's lock says that it is gone
+                listening.bind(address)
+                os.chmod(address, 0o600)  # nobody can connect before `listen`
+            listening.listen(BACKLOG)
+        except OSError as error:
+            listening.close()
+            raise CannotOpen(
+                f"the socket in {self._data} can't be opened ({error.strerror}); check who owns the directory"
+            ) from error
+        self._listening = listening
+        self._epoll.register(listening, select.EPOLLIN)
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while there is something to do."""
+        return self._epoll.fileno()
+
+    def ready(self) -> None:
+        """Do what the clients' sockets are ready for: accept, read, write on."""
+        assert self._listening is not None
+        for descriptor, events in self._epoll.poll(0):
+            if descriptor == self._listening.fileno():
+                self._accept(self._listening)
+                continue
+            connection = self._connections.get(descriptor)
+            if connection is None:
+                continue
+            try:
+                if events & select.EPOLLOUT:
+                    self._flush(connection)
+                if events & ~select.EPOLLOUT and descriptor in self._connections:
+                    self._read(connection)
+            except Exception:
+                log.exception("a client's connection was closed")
+                self._drop(connection)
+        self._hand_out(self.routing.refusals())
+
+    def frames(self, now: float) -> list[tuple[str, bytes]]:
+        """What to send to the cells now."""
+        return self.routing.due(now)
+
+    def requests(self) -> list[tuple[int, dict[str, Any]]]:
+        """What operators ask of the supervisor, since the last call, as (number, request)."""
+        requests, self._requests = self._requests, []
+        return requests
+
+    def arrived(self, cell: str, payload: bytes) -> None:
+        """Take a cell's frame and hand its replies to their clients."""
+        try:
+            replies = self.routing.answered(cell, payload)
+        except CannotDecode:
+            log.exception("a frame from %s can't be read", cell)
+            return
+        self._hand_out(replies)
+        self._resume()
+
+    def controlled(self, number: int, answer: dict[str, Any]) -> None:
+        """Hand the supervisor's answer to whoever asked."""
+        asked = self._asked.pop(number, None)
+        if asked is not None:
+            connection, theirs = asked
+            self._send(connection, packet(protocol.CONTROLLED, theirs, answer))
+
+    def introduce(self, addresses: Mapping[str, Any], now: float) -> None:
+        """Take note of where the cells are, and tell the clients which of them have been replaced."""
+        for cell in self.routing.introduce(addresses, now):
+            note = packet(protocol.RESTARTED, cell)
+            for connection in list(self._connections.values()):
+                self._send(connection, note)
+
+    def tick(self, now: float) -> None:
+        """Give up what has waited too long; about once a second."""
+        self.routing.tick(now)
+        self._hand_out(self.routing.refusals())
+        self._resume()
+
+    def report(self) -> dict[str, Any]:
+        """What `status` says about the gateway."""
+        return self.routing.report()
+
+    def close(self) -> None:
+        """Close every connection and take the socket away."""
+        if self._listening is not None:
+            with contextlib.suppress(OSError), protocol.socket_address(self._data) as address:
+                os.unlink(address)
+            self._listening.close()
+            self._listening = None
+        for connection in list(self._connections.values()):
+            self._drop(connection)
+        self._epoll.close()
+
+    # Connections
+
+    def _accept(self, listening: socket.socket) -> None:
+        while True:
+            try:
+                accepted, _ = listening.accept()
+            except OSError:  # none left, or none to be had at present
+                return
+            if len(self._connections) >= CLIENTS:
+                accepted.close()
+                continue
+            accepted.setblocking(False)
+            connection = Connection(accepted, self.routing.meet())
+            self._connections[accepted.fileno()] = connection
+            self._of_client[connection.client] = connection
+            self._epoll.register(accepted, select.EPOLLIN)
+
+    def _read(self, connection: Connection) -> None:
+        try:
+            data = connection.socket.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(connection)
+            return
+        connection.incoming.feed(data)
+        self._take(connection)
+
+    def _take(self, connection: Connection) -> None:
+        """Act on the whole packets that have come, unless too much of this client is under way already."""
+        client, routing = connection.client, self.routing
+        try:
+            while not routing.is_full(client):
+                values = connection.incoming.packet()
+                if values is None:
+                    break
+                self._act(connection, values)
+        except CannotDecode as error:
+            log.warning("a client's connection was closed: %s", error)
+            self._drop(connection)
+            return
+        connection.paused = routing.is_full(client)
+        self._watch(connection)
+
+    def _act(self, connection: Connection, values: list[Any]) -> None:
+        match values:
+            case [protocol.SEND, list(envelopes)]:
+                self.routing.accept(connection.client, envelopes)
+            case [protocol.CONTROL, int(number), dict(request)]:
+                self._numbers += 1
+                self._asked[self._numbers] = (connection, number)
+                self._requests.append((self._numbers, request))
+            case [protocol.HELLO]:
+                self._send(connection, packet(protocol.WELCOME, self._facts()))
+            case _:
+                raise CannotDecode(f"no packet of the kind {values[0][:20]!r} looks like this")
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "version": protocol.VERSION,
+            "cells": list(self._partitions.names),
+            "slots": SLOTS,
+            "map": list(self._partitions.owners),
+            "data": str(self._data),
+        }
+
+    def _resume(self) -> None:
+        """Read again from those of whom enough has been handled."""
+        for connection in list(self._connections.values()):
+            if connection.paused and not self.routing.is_full(connection.client):
+                self._take(connection)
+
+    def _hand_out(self, replies: Replies) -> None:
+        for client, envelopes in replies.items():
+            connection = self._of_client.get(client)
+            if connection is None:
+                continue
+            for part in _parts(envelopes):
+                self._send(connection, part)
+
+    def _send(self, connection: Connection, data: bytes) -> None:
+        connection.unsent += data
+        if len(connection.unsent) == len(data):  # otherwise it goes once the socket takes more
+            self._flush(connection)
+        elif len(connection.unsent) > self._unsent_bytes:
+            log.warning("a client's connection was closed: it doesn't read its replies")
+            self._drop(connection)
+
+    def _flush(self, connection: Connection) -> None:
+        try:
+            sent = connection.socket.send(connection.unsent)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._drop(connection)
+            return
+        del connection.unsent[:sent]
+        self._watch(connection)
+
+    def _watch(self, connection: Connection) -> None:
+        events = (0 if connection.paused else select.EPOLLIN) | (select.EPOLLOUT if connection.unsent else 0)
+        if events != connection.events and connection.socket.fileno() in self._connections:
+            connection.events = events
+            self._epoll.modify(connection.socket, events)
+
+    def _drop(self, connection: Connection) -> None:
+        descriptor = connection.socket.fileno()
+        if self._connections.pop(descriptor, None) is None:
+            return
+        self._of_client.pop(connection.client, None)
+        self.routing.forget(connection.client)
+        self._asked = {number: asked for number, asked in self._asked.items() if asked[0] is not connection}
+        self._epoll.unregister(descriptor)
+        connection.socket.close()
+
+
+def _parts(envelopes: list[bytes]) -> list[bytes]:
+    """The replies as packets, none of them much longer than `PACKET_BYTES` unless one reply is."""
+    parts: list[bytes] = []
+    part: list[bytes] = []
+    size = 0
+    for envelope in envelopes:
+        if part and size + len(envelope) > PACKET_BYTES:
+            parts.append(envelopes_packet(protocol.REPLIES, part))
+            part, size = [], 0
+        part.append(envelope)
+        size += len(envelope)
+    parts.append(envelopes_packet(protocol.REPLIES, part))
+    return parts

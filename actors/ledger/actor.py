@@ -1,0 +1,208 @@
+"""The Ledger: load, ask the model, record, answer. What is allowed stands in `model`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import ClassVar
+
+from actors.ledger import model
+from actors.ledger.messages import (
+    AccountClosed,
+    AccountDebited,
+    AccountOpened,
+    AccountRefused,
+    BookReturn,
+    CloseAccount,
+    DebitAccount,
+    DebitExpiryDue,
+    DebitExpiryReached,
+    DebitPosted,
+    DebitRefused,
+    DebitVoided,
+    DepositMoney,
+    MoneyDeposited,
+    OpenAccount,
+    PostDebit,
+    PostingRefused,
+    ReturnBooked,
+    ReturnSuspended,
+    VoidDebit,
+    VoidRefused,
+)
+from actors.ledger.store import MIGRATIONS, LedgerStore
+from actors.messaging.codec import micros
+from actors.messaging.message import Message
+from actors.runtime.service import CellContext, Handler, Service, Turn
+from actors.vocabulary.money import Money
+from actors.vocabulary.order import PaymentFacts
+
+
+class Ledger(Service):
+    """Double entry for the debtor accounts of one cell."""
+
+    name = "ledger"
+    migrations = MIGRATIONS
+
+    def prepare(self, context: CellContext) -> None:
+        """Take the session and the settings."""
+        self.store = LedgerStore(context.session)
+        self.hold = timedelta(seconds=context.settings.ledger.hold_seconds)
+        self.rail = context.settings.execution.rail
+
+    def open_account(self, command: OpenAccount, turn: Turn) -> None:
+        """Open an account, with a first deposit if there is one."""
+        name = command.account_id
+        terms = model.Terms(command.currency, command.overdraft, command.owner, command.email, command.deposit)
+        account, had = self.store.account(name), self.store.terms(name)
+        try:
+            empty = model.open_account((account, had) if account and had else None, name, terms)
+        except model.Refusal as refusal:
+            turn.answer(AccountRefused(account_id=name, error=refusal.reason.text))
+            return
+        opened = AccountOpened(
+            account_id=name,
+            currency=command.currency,
+            owner=command.owner,
+            email=command.email,
+            already=account is not None,
+        )
+        if account is None:
+            self.store.open(name, terms)
+            if terms.deposit:
+                amount = Money(terms.deposit, terms.currency)
+                self.store.book(model.deposit(empty, f"opening:{name}", name, amount), micros(turn.now))
+            turn.publish(opened)
+        turn.answer(opened)
+
+    def deposit(self, command: DepositMoney, turn: Turn) -> None:
+        """Book money from the funding account, once per deposit id."""
+        name, amount = command.account_id, command.amount
+        known = self.store.deposit(command.deposit_id)
+        try:
+            if known is not None:
+                model.repeat_deposit(known, name, amount)
+            else:
+                postings = model.deposit(self.store.account(name), command.deposit_id, name, amount)
+                self.store.add_deposit(command.deposit_id, name, amount)
+                self.store.book(postings, micros(turn.now))
+        except model.Refusal as refusal:
+            turn.answer(AccountRefused(account_id=name, error=refusal.reason.text))
+            return
+        turn.answer(MoneyDeposited(deposit_id=command.deposit_id, account_id=name))
+
+    def close(self, command: CloseAccount, turn: Turn) -> None:
+        """Close an account that is empty."""
+        name = command.account_id
+        account = self.store.account(name)
+        try:
+            closed = model.close(account, name)
+        except model.Refusal as refusal:
+            turn.answer(AccountRefused(account_id=name, error=refusal.reason.text))
+            return
+        if closed != account:
+            self.store.close(name)
+            turn.publish(AccountClosed(account_id=name))
+        turn.answer(AccountClosed(account_id=name))
+
+    def debit(self, command: DebitAccount, turn: Turn) -> None:
+        """Hold the amount, or refuse; a known id is answered from what stands under it."""
+        debit_id, account_id, amount = command.debit_id, command.account_id, command.amount
+        facts = command.facts
+        clearing = model.clearing_id(self.rail, amount.currency)
+        refusal: model.Refusal | None = None
+        try:
+            debit = model.debit(self.store.account(account_id), debit_id, account_id, amount, clearing)
+        except model.Refusal as said:
+            refusal = said
+            debit = model.refused(debit_id, account_id, amount, clearing, said.reason)
+        new = self.store.add(debit)
+        if not new:
+            refusal = self._repeat(debit_id, account_id, amount)
+        if refusal is not None:
+            turn.answer(DebitRefused(debit_id=debit_id, reason=refusal.reason, facts=facts))
+            return
+        if facts is not None:
+            facts = PaymentFacts(order=facts.order, debit_id=debit_id, screening_id=facts.screening_id)
+        if new:
+            due = DebitExpiryDue(debit_id=debit_id, reply_to=turn.reply_to, facts=facts)
+            turn.timer(f"expiry/{debit_id}", command.expires_after or self.hold, due)
+        turn.answer(AccountDebited(debit_id=debit_id, facts=facts))
+
+    def _repeat(self, debit_id: str, account_id: str, amount: Money) -> model.Refusal | None:
+        known = self.store.debit(debit_id)
+        assert known is not None, f"debit {debit_id} is neither new nor known"
+        try:
+            model.repeat_debit(known, account_id, amount)
+        except model.Refusal as refusal:
+            return refusal
+        return None
+
+    def post(self, command: PostDebit, turn: Turn) -> None:
+        """Make the debit final, or say why not: never a void."""
+        debit_id = command.debit_id
+        known = self.store.debit(debit_id)
+        try:
+            posted = model.post(known, debit_id)
+        except model.Refusal as refusal:
+            turn.answer(PostingRefused(debit_id=debit_id, reason=refusal.reason, facts=command.facts))
+            return
+        if posted is not known:
+            self.store.post(posted, model.postings_of(posted), micros(turn.now))
+            turn.cancel_timer(f"expiry/{debit_id}")
+        turn.answer(DebitPosted(debit_id=debit_id, facts=command.facts))
+
+    def void(self, command: VoidDebit, turn: Turn) -> None:
+        """Give the money back, or leave a tombstone; the first void's reason stays."""
+        debit_id = command.debit_id
+        known = self.store.debit(debit_id)
+        try:
+            voided = model.void(known, debit_id, command.reason, command.ending)
+        except model.Refusal as refusal:
+            turn.answer(VoidRefused(debit_id=debit_id, reason=refusal.reason, facts=command.facts))
+            return
+        if voided is not known:
+            self.store.void(voided)
+            turn.cancel_timer(f"expiry/{debit_id}")
+        reason, ending = command.reason, command.ending
+        if voided.ending is not None:  # the first void's; a debit that was refused has none
+            reason, ending = voided.reason, voided.ending
+        never_made = voided.state != model.VOIDED
+        turn.answer(
+            DebitVoided(debit_id=debit_id, reason=reason, ending=ending, never_made=never_made, facts=command.facts)
+        )
+
+    def expire(self, due: DebitExpiryDue, turn: Turn) -> None:
+        """Announce, once, that the hold's time is up; release nothing."""
+        if self.store.announce_expiry(due.debit_id):
+            turn.answer(DebitExpiryReached(debit_id=due.debit_id, facts=due.facts), to=due.reply_to)
+
+    def book_return(self, command: BookReturn, turn: Turn) -> None:
+        """Book returned money to the debtor or into suspense, once."""
+        return_id, debit_id = command.return_id, command.debit_id
+        earlier = self.store.returned(return_id, debit_id)
+        known = self.store.debit(debit_id)
+        account = self.store.account(known.account_id) if known else None
+        asked = model.Return(return_id, debit_id, command.reason.code, command.reason.text)
+        try:
+            booked = model.book_return(asked, known, earlier, account)
+        except model.Refusal as refusal:
+            turn.answer(PostingRefused(debit_id=debit_id, reason=refusal.reason, facts=command.facts))
+            return
+        if booked is not earlier:
+            assert known is not None
+            self.store.add_return(booked)
+            self.store.book(model.return_postings(known, booked), micros(turn.now))
+        outcome = ReturnSuspended if booked.suspended else ReturnBooked
+        turn.answer(outcome(return_id=return_id, debit_id=debit_id, reason=booked.reason, facts=command.facts))
+
+    handlers: ClassVar[Mapping[type[Message], Handler]] = {
+        OpenAccount: open_account,
+        DepositMoney: deposit,
+        CloseAccount: close,
+        DebitAccount: debit,
+        PostDebit: post,
+        VoidDebit: void,
+        DebitExpiryDue: expire,
+        BookReturn: book_return,
+    }

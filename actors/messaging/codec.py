@@ -1,0 +1,266 @@
+"""Messages to and from msgpack arrays, by functions built once per class; no pickle, no class lookups by path.
+
+A dataclass becomes the array of its fields in order. Fields may be added at a class's end with a default:
+an older array then decodes with that default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import msgpack
+
+from actors.messaging.envelope import Envelope
+from actors.messaging.message import Message
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+PLAIN = (str, int, float, bool, bytes, type(None), Any)
+
+type_names: dict[str, type[Message]] = {}
+_encoders: dict[type, Callable[[Any], list[Any]]] = {}
+_decoders: dict[type, Callable[[list[Any]], Any]] = {}
+
+
+class CannotDecode(ValueError):
+    """Bytes that are no message this system knows; the text says which part."""
+
+
+class DuplicateMessageName(TypeError):
+    """Two message classes share a name; names are what the wire and the log know them by."""
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970, UTC: how moments are stored and sent."""
+    return (moment - EPOCH) // _MICROSECOND
+
+
+def moment(microseconds: int) -> datetime:
+    """The inverse of `micros`."""
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
+def register(*classes: type[Message]) -> None:
+    """Make message classes known to the codec. Registering a class again changes nothing.
+
+    Raises:
+        DuplicateMessageName: another class already has this name.
+    """
+    for cls in classes:
+        known = type_names.setdefault(cls.__name__, cls)
+        if known is not cls:
+            raise DuplicateMessageName(f"{cls.__module__} and {known.__module__} both define {cls.__name__}")
+        _build(cls)
+
+
+def register_module(module: types.ModuleType) -> None:
+    """Register every message class that `module` itself defines."""
+    for value in vars(module).values():
+        if isinstance(value, type) and issubclass(value, Message) and value.__module__ == module.__name__:
+            register(value)
+
+
+def to_fields(message: Message) -> list[Any]:
+    """The message's fields as what msgpack can pack."""
+    return _encoders[type(message)](message)
+
+
+def from_fields(name: str, fields: list[Any]) -> Message:
+    """A message from its class's name and its fields.
+
+    Raises:
+        CannotDecode: no such class, or its fields don't fit it.
+    """
+    cls = type_names.get(name)
+    if cls is None:
+        raise CannotDecode(f"no message is called {name!r}")
+    try:
+        message: Message = _decoders[cls](fields)
+    except (TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        raise CannotDecode(f"these are not the fields of a {name}: {error}") from error
+    return message
+
+
+def encode(message: Message) -> bytes:
+    """One message with its name as bytes."""
+    packed: bytes = msgpack.packb([type(message).__name__, to_fields(message)])
+    return packed
+
+
+def decode(data: bytes) -> Message:
+    """The inverse of `encode`.
+
+    Raises:
+        CannotDecode: `data` is not one encoded message.
+    """
+    name, fields = _pair(unpack(data))
+    return from_fields(name, fields)
+
+
+def pack(value: Any) -> bytes:
+    """Plain values (what `to_fields` and `envelope_fields` return, and lists of them) as bytes."""
+    packed: bytes = msgpack.packb(value)
+    return packed
+
+
+def unpack(data: bytes) -> Any:
+    """The inverse of `pack`.
+
+    Raises:
+        CannotDecode: `data` is not msgpack.
+    """
+    try:
+        return msgpack.unpackb(data, strict_map_key=False)
+    except (ValueError, msgpack.UnpackException, msgpack.ExtraData) as error:
+        raise CannotDecode(f"not msgpack: {error}") from error
+
+
+def envelope_fields(envelope: Envelope) -> list[Any]:
+    """The envelope as plain values: its header with, in the message's place, name and fields."""
+    message = envelope.message
+    cls = type(message)
+    header: list[Any] = list(envelope)
+    header[1] = (cls.__name__, _encoders[cls](message))
+    return header
+
+
+def envelope_from(values: Any) -> Envelope:
+    """The inverse of `envelope_fields`.
+
+    Raises:
+        CannotDecode: `values` is not an envelope, or its message is unknown.
+    """
+    if not isinstance(values, list) or len(values) != len(Envelope._fields):
+        raise CannotDecode("an envelope has " + ", ".join(Envelope._fields))
+    name, fields = _pair(values[1])
+    if not all(isinstance(part, int if at in _NUMBERS else str) for at, part in enumerate(values) if at != 1):
+        raise CannotDecode("an envelope's header is text, but for attempt and slot")
+    return Envelope(values[0], from_fields(name, fields), *values[2:])
+
+
+_NUMBERS = (Envelope._fields.index("attempt"), Envelope._fields.index("slot"))
+
+
+def _pair(value: Any) -> tuple[str, list[Any]]:
+    if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], list):
+        return value[0], value[1]
+    raise CannotDecode("a message is its name and the array of its fields")
+
+
+def _build(cls: type[Any]) -> None:
+    """Write, compile and keep the two functions for a dataclass and for those nested in it."""
+    if cls in _encoders:
+        return
+    hints = typing.get_type_hints(cls)
+    names: dict[str, Any] = {"cls": cls}
+    reads, writes = [], []
+    fields = dataclasses.fields(cls)
+    required = 0
+    for at, field in enumerate(fields):
+        reads.append(_encoding(hints[field.name], f"m.{field.name}", names))
+        checked = _decoding(hints[field.name], f"v[{at}]", names)
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            required = at + 1
+        writes.append(f"{field.name}={checked}")
+    source = f"def encode(m): return [{', '.join(reads)}]\n"
+    source += f"def decode_whole(v): return cls({', '.join(writes)})\n"
+    exec(source, names)  # the text above comes from our own class definitions alone
+    whole, count = names["decode_whole"], len(fields)
+
+    def decode(values: list[Any]) -> Any:
+        if len(values) == count:
+            return whole(values)
+        if not required <= len(values) < count:
+            raise ValueError(f"{len(values)} fields instead of {count}")
+        filled = list(values)
+        for field in fields[len(values) :]:
+            factory = field.default_factory
+            default = field.default if factory is dataclasses.MISSING else factory()
+            filled.append(_encode_value(hints[field.name], default))
+        return whole(filled)
+
+    _encoders[cls] = names["encode"]
+    _decoders[cls] = decode
+
+
+def _encode_value(hint: Any, value: Any) -> Any:
+    names: dict[str, Any] = {"value": value}
+    return eval(_encoding(hint, "value", names), names)  # our own class definitions again
+
+
+def _encoding(hint: Any, value: str, names: dict[str, Any]) -> str:
+    hint, optional = _without_none(hint)
+    text = _encoding_of(hint, value, names)
+    return f"(None if {value} is None else {text})" if optional and text != value else text
+
+
+def _encoding_of(hint: Any, value: str, names: dict[str, Any]) -> str:
+    if hint is datetime:
+        names["micros"] = micros
+        return f"micros({value})"
+    if hint is timedelta:
+        names["microsecond"] = _MICROSECOND
+        return f"{value} // microsecond"
+    if hint is date:
+        return f"{value}.isoformat()"
+    if dataclasses.is_dataclass(hint):
+        return f"{_nested(hint, _encoders, 'enc', names)}({value})"
+    if typing.get_origin(hint) is tuple:
+        item = typing.get_args(hint)[0]
+        inner = _encoding(item, "x", names)
+        return value if inner == "x" else f"[{inner} for x in {value}]"
+    _must_be_plain(hint)
+    return value
+
+
+def _decoding(hint: Any, value: str, names: dict[str, Any]) -> str:
+    hint, optional = _without_none(hint)
+    text = _decoding_of(hint, value, names)
+    return f"(None if {value} is None else {text})" if optional and text != value else text
+
+
+def _decoding_of(hint: Any, value: str, names: dict[str, Any]) -> str:
+    if hint is datetime:
+        names["moment"] = moment
+        return f"moment({value})"
+    if hint is timedelta:
+        names["timedelta"] = timedelta
+        return f"timedelta(microseconds={value})"
+    if hint is date:
+        names["date"] = date
+        return f"date.fromisoformat({value})"
+    if dataclasses.is_dataclass(hint):
+        return f"{_nested(hint, _decoders, 'dec', names)}({value})"
+    if typing.get_origin(hint) is tuple:
+        inner = _decoding(typing.get_args(hint)[0], "x", names)
+        return f"tuple({value})" if inner == "x" else f"tuple([{inner} for x in {value}])"
+    _must_be_plain(hint)
+    return value
+
+
+def _nested(cls: Any, built: dict[type, Any], prefix: str, names: dict[str, Any]) -> str:
+    _build(cls)
+    name = f"{prefix}_{cls.__name__}"
+    names[name] = built[cls]
+    return name
+
+
+def _without_none(hint: Any) -> tuple[Any, bool]:
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        others = [part for part in typing.get_args(hint) if part is not type(None)]
+        if len(others) == 1:
+            return others[0], True
+        raise TypeError(f"a field is one type, or that type or None, not {hint}")
+    return hint, False
+
+
+def _must_be_plain(hint: Any) -> None:
+    origin = typing.get_origin(hint)
+    if hint in PLAIN or origin in (typing.Literal, dict):
+        return
+    raise TypeError(f"the codec has no rule for a field of type {hint}")

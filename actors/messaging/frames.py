@@ -1,0 +1,63 @@
+"""A frame: many envelopes and an acknowledgement from one process to another; looks into no message."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import msgpack
+
+from actors.messaging.codec import CannotDecode
+
+GATEWAY: Final = "gateway"  # gateway ↔ cell: not durable, whoever waits sends again
+LINK: Final = "link"  # cell ↔ cell: numbered for ever, kept by the sender until acknowledged
+KINDS: Final = (GATEWAY, LINK)
+
+_ARRAY_OF_FOUR: Final = b"\x94"
+_LONG_ARRAY: Final = b"\xdd"  # its length follows as four bytes
+
+
+class FrameContent(NamedTuple):
+    """What a frame says.
+
+    `number` is the frame's own (gateway) or that of its first envelope, the others following without gaps
+    (link). `acknowledged` is the highest number of the other side's that was handled, that is committed;
+    0 acknowledges nothing. `envelopes` are as `codec.envelope_fields` makes them.
+    """
+
+    kind: str
+    number: int
+    acknowledged: int
+    envelopes: list[list[Any]]
+
+
+def pack_frame(kind: str, number: int, acknowledged: int, envelopes: list[Any]) -> bytes:
+    """A frame as bytes, from envelopes as `codec.envelope_fields` makes them."""
+    packed: bytes = msgpack.packb((kind, number, acknowledged, envelopes))
+    return packed
+
+
+def join_frame(kind: str, number: int, acknowledged: int, packed_envelopes: list[bytes]) -> bytes:
+    """The same frame from envelopes that are packed already, each by itself (`codec.pack`)."""
+    parts = [_ARRAY_OF_FOUR, *(msgpack.packb(part) for part in (kind, number, acknowledged))]
+    parts += (_LONG_ARRAY, len(packed_envelopes).to_bytes(4, "big"))
+    return b"".join(parts + packed_envelopes)
+
+
+def unpack_frame(payload: bytes) -> FrameContent:
+    """The inverse of `pack_frame`; the envelopes themselves are not looked into.
+
+    Raises:
+        CannotDecode: `payload` is no frame.
+    """
+    try:
+        values = msgpack.unpackb(payload, strict_map_key=False)
+    except (ValueError, TypeError, msgpack.UnpackException) as error:  # TypeError: a list as a map's key
+        raise CannotDecode(f"not msgpack: {error}") from error
+    if not isinstance(values, list) or len(values) != 4:
+        raise CannotDecode("a frame has " + ", ".join(FrameContent._fields))
+    kind, number, acknowledged, envelopes = values
+    if kind not in KINDS or type(number) is not int or type(acknowledged) is not int:
+        raise CannotDecode("a frame starts with its kind and two numbers")
+    if not isinstance(envelopes, list):
+        raise CannotDecode("a frame ends with the list of its envelopes")
+    return FrameContent(kind, number, acknowledged, envelopes)

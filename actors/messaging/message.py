@@ -1,0 +1,57 @@
+"""The kinds of message; a message is a small frozen dataclass and knows nothing of how it travels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Anything one actor tells another.
+
+    `progress` is what an observer may say of the payment once this message is under way (`debiting`,
+    `held`, `completed`, …), or None when it says nothing new. It is never transmitted.
+    """
+
+    progress: ClassVar[str | None] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command(Message):
+    """An imperative to one service, which answers it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply(Message):
+    """An answer to one command that nobody else may react to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event(Message):
+    """A fact in the past tense, published through the directory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome(Event):
+    """What became of a command: its reply where it was commanded, published where it was a reaction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick(Message):
+    """What a durable timer delivers to the actor that set it.
+
+    `prolonged`: it measures how long somebody else takes, so downtime of the system doesn't count.
+    """
+
+    prolonged: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task(Message):
+    """Work for outside the turn: waits in an outbox until the commit, then goes to that outbox's worker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result(Message):
+    """What a worker outside the turn has to say; arrives like any other message."""

@@ -1,0 +1,333 @@
+"""What a message means to a payment: a pure function over the workflow's data. Knows no service's messages.
+
+`advance` finds the role that the workflow gives to the message's class (`done` of step 2, `gate_closed`, …)
+and asks the rule for that role. A rule that has nothing to say returns the state it was given: repeated and
+late answers end there. No actor, SQL, clock, randomness, log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from actors.messaging.message import Message
+from actors.messaging.system_messages import Failed
+from actors.payment.definition import Timer, Workflow, wait
+from actors.payment.messages import CancelSaga, StepTimedOut
+from actors.payment.model import (
+    CANCELLED,
+    COMPENSATING,
+    COMPLETED,
+    EXECUTED,
+    FORWARD,
+    HALTED,
+    REJECTED,
+    RETURNED,
+    RETURNING,
+    UNDONE,
+    Decision,
+    State,
+)
+from actors.payment.moves import (
+    NO_TIMER,
+    Events,
+    ask_gate,
+    attention,
+    book_return,
+    cancellation_refused,
+    clock_stopped,
+    contradiction,
+    next_step,
+    outstanding,
+    undo,
+    wait_for_proof,
+    wish_fails,
+)
+from actors.vocabulary.order import PaymentOrder
+from actors.vocabulary.reason import (
+    NARRATIVE,
+    REQUESTED_BY_CUSTOMER,
+    TIMEOUT_AT_INSTRUCTED_AGENT,
+    Reason,
+)
+
+AT_THE_BANK: Final = "already at the bank"
+
+
+def start(workflow: Workflow, order: PaymentOrder) -> Decision:
+    """The first step's command, with its timer."""
+    first = workflow.steps[0]
+    return Decision(
+        State(order, FORWARD, 0, 1), ((first.to, first.command(order)),), workflow.first_timers[0]
+    )
+
+
+def advance(workflow: Workflow, state: State, message: Message, now: datetime) -> Decision:
+    """What follows from `message`; the given state itself is returned where nothing does.
+
+    Raises:
+        KeyError: the workflow gives messages of this class no role.
+    """
+    kind = type(message)
+    role = workflow.roles.get(kind)
+    if role is None:
+        return OWN_RULES[kind](workflow, state, message, now)
+    return RULES[role[0]](workflow, state, role[1], message)
+
+
+# -- answers to a step's command
+
+
+def _done(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+    phase, pivot = state.phase, workflow.pivot
+    if phase == FORWARD:
+        if at == state.step and not state.answered:
+            if state.stopping:  # taken into account when the gate has answered
+                return Decision(state._replace(answered=True, held=False))
+            return next_step(workflow, state)
+        premature = at >= pivot > state.step
+    else:
+        premature = at >= pivot and (phase == COMPENSATING or phase in UNDONE)
+    return contradiction(workflow, state, message) if premature else Decision(state)
+
+
+def _refused(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+    pivot = workflow.pivot
+    if state.phase != FORWARD or at != state.step:
+        return _never_executed(workflow, state, message) if at == pivot else Decision(state)
+    if at > pivot:
+        return wait_for_proof(workflow, state, message.reason)
+    if at == pivot and _perhaps_executed(state):
+        return contradiction(workflow, state, message)
+    if state.answered:
+        return Decision(state)
+    return undo(
+        workflow, state, at - 1, message.reason, REJECTED, wish_fails(workflow, state, message.reason)
+    )
+
+
+def _held(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+    if not _awaited(state, at) or state.held:
+        return Decision(state)
+    if state.stopping:
+        return Decision(state._replace(held=True))
+    held, step = clock_stopped(state)._replace(held=True), workflow.steps[at]
+    # The service itself says when the review is overdue; this clock makes sure that somebody does.
+    review = timedelta(seconds=message.review_seconds) + step.timeout
+    return Decision(held, (), (Timer(review, StepTimedOut(step=step.name, attempt=held.attempt)),))
+
+
+def _overdue(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+    if not _awaited(state, at):
+        return Decision(state)
+    return attention(workflow, state._replace(held=True), message.reason)
+
+
+def _under_way(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+    """Progress. After a resend it is proof that the service has the command and will speak: no further resend."""
+    if not _awaited(state, at) or state.stopping or state.attempt < 2:
+        return Decision(state)
+    return Decision(state._replace(attempt=0), (), NO_TIMER)
+
+
+def _in_doubt(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+    if not _awaited(state, at):
+        return Decision(state)
+    if state.stopping:
+        return attention(workflow, state, message.reason)
+    return wait_for_proof(workflow, state, message.reason)
+
+
+def _undone(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+    if state.phase == COMPENSATING and at == state.step and state.reason:
+        return undo(workflow, state, at - 1, state.reason, state.ending)
+    if state.phase != FORWARD or at > state.step:
+        return Decision(state)
+    text = f"{workflow.steps[at].name} was undone by somebody else while the payment was under way"
+    reason = Reason(NARRATIVE, text)
+    if state.step >= workflow.pivot:
+        return attention(workflow, state, reason)
+    events, unanswered = wish_fails(workflow, state, reason), not state.answered
+    return undo(workflow, state, state.step, reason, REJECTED, events, unanswered=unanswered)
+
+
+def _undo_refused(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+    if state.phase != COMPENSATING or at != state.step:
+        return Decision(state)
+    return wait_for_proof(workflow, state, message.reason)
+
+
+# -- the gate: before the hand-over a payment can be stopped
+
+
+def _cancel(workflow: Workflow, state: State, message: CancelSaga, now: datetime) -> Decision:
+    if state.phase == FORWARD and state.step <= workflow.pivot and not state.stopping:
+        return ask_gate(workflow, state, CANCELLED, Reason(REQUESTED_BY_CUSTOMER, message.reason))
+    being_cancelled = state.phase == COMPENSATING and state.ending == CANCELLED
+    if state.stopping == CANCELLED or being_cancelled:
+        return Decision(state)
+    return Decision(state, events=(cancellation_refused(workflow, state, _why_not(state)),))
+
+
+def _why_not(state: State) -> str:
+    if state.phase == HALTED:
+        return "facts contradict each other; a person must look at the payment first"
+    if state.phase in UNDONE:
+        return f"the payment is {state.phase} already"
+    if state.reason:
+        return f"the payment is being undone already: {state.reason.text}"
+    return AT_THE_BANK
+
+
+def _expiry(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+    if state.phase != FORWARD or state.step > workflow.pivot or state.stopping:
+        return Decision(state)
+    reason = Reason(TIMEOUT_AT_INSTRUCTED_AGENT, "the time for which the money may be held is up")
+    return ask_gate(workflow, state, REJECTED, reason)
+
+
+def _gate_closed(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+    if state.phase != FORWARD or state.step > workflow.pivot:
+        return _never_executed(workflow, state, message)
+    if state.step == workflow.pivot and _perhaps_executed(state):
+        return contradiction(workflow, state, message)
+    unanswered = not state.answered
+    return undo(workflow, state, state.step, message.reason, message.ending, unanswered=unanswered)
+
+
+def _gate_refused(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+    if state.phase != FORWARD or not state.stopping:
+        return Decision(state)
+    events: Events = ()
+    if state.stopping == CANCELLED:
+        events = (cancellation_refused(workflow, state, AT_THE_BANK),)
+    if state.answered:
+        return next_step(workflow, state, events)
+    resumed = state._replace(stopping="", reason=None, attempt=1)
+    return Decision(resumed, (), NO_TIMER if state.held else workflow.first_timers[state.step], events)
+
+
+# -- money that comes back
+
+
+def _return_received(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+    if state.return_id and state.phase != HALTED:
+        if state.return_id == message.return_id:
+            return Decision(state)
+        second = Reason(message.reason.code, f"a second return, {message.return_id}: {message.reason.text}")
+        return attention(workflow, state, second)
+    if state.phase == COMPLETED:
+        return book_return(workflow, state, message.return_id, message.reason)
+    if state.phase == FORWARD and state.step >= workflow.pivot:
+        return Decision(state._replace(return_id=message.return_id, return_reason=message.reason))
+    return contradiction(workflow, state, message)
+
+
+def _return_booked(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+    if state.phase != RETURNING or message.return_id != state.return_id:
+        return Decision(state)
+    event = workflow.endings.returned(order=state.order, reason=state.return_reason)
+    return Decision(state._replace(phase=RETURNED), (), NO_TIMER, (event,))
+
+
+def _return_suspended(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+    if state.phase != RETURNING or message.return_id != state.return_id:
+        return Decision(state)
+    return attention(workflow, state._replace(phase=COMPLETED), message.reason, timers=NO_TIMER)
+
+
+# -- answers that don't come
+
+
+def _timed_out(workflow: Workflow, state: State, tick: StepTimedOut, now: datetime) -> Decision:
+    """Send again; give up a step before the pivot, tell a person where nothing may be given up."""
+    out = outstanding(workflow, state)
+    if out is None or tick.step != out[0] or tick.attempt != state.attempt:
+        return Decision(state)
+    name, of, command = out
+    by, patience = f"{now:%Y-%m-%d %H:%M:%S} UTC", workflow.patience
+    late = Reason(TIMEOUT_AT_INSTRUCTED_AGENT, f"{of.to} had not answered {name} by {by}, try {tick.attempt}")
+    if state.phase == FORWARD and not state.stopping:
+        if state.held:
+            text = f"nobody had decided by {by} what {of.to} holds for review"
+            return attention(workflow, state, Reason(NARRATIVE, text), timers=NO_TIMER)
+        patience = of.retries + 1
+        if state.step <= workflow.pivot and tick.attempt >= patience:
+            if state.step < workflow.pivot:
+                return undo(workflow, state, state.step, late, REJECTED, unanswered=True)
+            return wait_for_proof(workflow, state, late)
+    again = state._replace(attempt=state.attempt + 1)
+    sends = ((of.to, command()),)
+    timers = (Timer(wait(of, again.attempt), StepTimedOut(step=name, attempt=again.attempt)),)
+    if tick.attempt == patience:
+        return attention(workflow, again, late, sends, timers)
+    return Decision(again, sends, timers)
+
+
+def _failed(workflow: Workflow, state: State, failed: Failed, now: datetime) -> Decision:
+    """The command in hand is in the dead letters: no step before the pivot waits for a person to retry it."""
+    out = outstanding(workflow, state)
+    if out is None or type(out[2]()).__name__ != failed.failed_type:
+        return Decision(state)
+    name, of, _ = out
+    reason = Reason(TIMEOUT_AT_INSTRUCTED_AGENT, f"{of.to} failed at {name}: {failed.cause}")
+    if state.phase != FORWARD or state.stopping:
+        return attention(workflow, state, reason)  # its timer tries again
+    if state.held:
+        return Decision(state)
+    if state.step < workflow.pivot:
+        return undo(workflow, state, state.step, reason, REJECTED, unanswered=True)
+    return wait_for_proof(workflow, state, reason)
+
+
+# -- facts that don't fit
+
+
+def _alarm(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+    waiting_for_proof = _awaited(state, workflow.pivot)
+    if waiting_for_proof or state.phase in EXECUTED or state.phase == HALTED:
+        return attention(workflow, state, message.reason)
+    return contradiction(workflow, state, message)
+
+
+def _never_executed(workflow: Workflow, state: State, message: Any) -> Decision:
+    """Proof that nothing was paid, though no step waits for it: a repeat, unless the payment was executed."""
+    executed = state.phase in EXECUTED or (state.phase == FORWARD and state.step > workflow.pivot)
+    return contradiction(workflow, state, message) if executed else Decision(state)
+
+
+def _awaited(state: State, at: int) -> bool:
+    return state.phase == FORWARD and state.step == at and not state.answered
+
+
+def _perhaps_executed(state: State) -> bool:
+    """At the pivot: the rail has paid already, or sends back what it can't have without paying."""
+    return state.answered or bool(state.return_id)
+
+
+Rule = Callable[[Workflow, State, int, Any], Decision]
+OwnRule = Callable[[Workflow, State, Any, datetime], Decision]
+
+RULES: Final[Mapping[str, Rule]] = {
+    "done": _done,
+    "refused": _refused,
+    "waits_for_person": _held,
+    "overdue": _overdue,
+    "under_way": _under_way,
+    "in_doubt": _in_doubt,
+    "undone": _undone,
+    "undo_refused": _undo_refused,
+    "gate_closed": _gate_closed,
+    "gate_refused": _gate_refused,
+    "expiry": _expiry,
+    "return_received": _return_received,
+    "return_booked": _return_booked,
+    "return_suspended": _return_suspended,
+    "alarm": _alarm,
+}
+OWN_RULES: Final[Mapping[type[Message], OwnRule]] = {
+    CancelSaga: _cancel,
+    StepTimedOut: _timed_out,
+    Failed: _failed,
+}

@@ -1,0 +1,56 @@
+"""The saga's state and the engine's decision: plain values. Pure; knows no step and no service.
+
+Tuples rather than dataclasses: a payment makes half a dozen of each.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from actors.messaging.message import Event, Message
+from actors.payment.definition import Timer
+from actors.vocabulary.order import PaymentOrder
+from actors.vocabulary.reason import Reason
+
+FORWARD: Final = "forward"  # a step's command is out
+COMPENSATING: Final = "compensating"  # a step's compensation is out
+RETURNING: Final = "returning"  # completed, and the money's return is being booked
+HALTED: Final = "halted"  # facts contradict each other: nothing is done automatically any more
+COMPLETED: Final = "completed"
+REJECTED: Final = "rejected"
+CANCELLED: Final = "cancelled"
+RETURNED: Final = "returned"
+
+EXECUTED: Final = frozenset((COMPLETED, RETURNED, RETURNING))
+UNDONE: Final = frozenset((REJECTED, CANCELLED))
+
+
+class State(NamedTuple):
+    """Where one payment stands. `step` is the index of the step whose command or compensation is out.
+
+    From `held` on stands what most payments never need: `answered` says that the step's outcome came while
+    the gate was being asked (`stopping`: the ending wanted); `ending` and `reason` are what the payment
+    becomes by being undone; `attention` is the last thing a person was told; a return waits in `return_id`.
+    """
+
+    order: PaymentOrder
+    phase: str
+    step: int
+    attempt: int
+    held: bool = False
+    answered: bool = False
+    stopping: str = ""
+    ending: str = ""
+    reason: Reason | None = None
+    attention: str = ""
+    return_id: str = ""
+    return_reason: Reason | None = None
+
+
+class Decision(NamedTuple):
+    """What follows from one message: the new state, commands by receiver, timers, events to publish."""
+
+    state: State
+    sends: tuple[tuple[str, Message], ...] = ()
+    timers: tuple[Timer, ...] = ()
+    events: tuple[Event, ...] = ()

@@ -1,0 +1,95 @@
+"""The PaymentSaga actor: one a payment. Loads the state, asks the engine, records the decision, carries it out."""
+
+from __future__ import annotations
+
+from actors.messaging.message import Message
+from actors.messaging.system_messages import Failed
+from actors.payment.definition import Workflow
+from actors.payment.engine import advance, start
+from actors.payment.messages import CancelSaga, StartSaga, StepTimedOut
+from actors.payment.model import Decision, State
+from actors.payment.store import MIGRATIONS, SagaStore
+from actors.payment.workflow import VOCABULARY, WORKFLOWS
+from actors.runtime.service import CellContext, Service, Turn
+from actors.vocabulary.order import PaymentOrder
+
+PREFIX = "payment/"
+_TIMER = "step"  # a saga has one timer: a later one replaces it
+
+Workflows = dict[tuple[str, int], Workflow]
+
+
+class UnknownWorkflow(LookupError):
+    """The payment started with an order of steps that this program does not have."""
+
+
+class UnknownSaga(LookupError):
+    """A message for a payment that no saga was started for."""
+
+
+class PaymentSaga(Service):
+    """Drives one payment; `payment/<id>`. What it knows between messages is its row, kept in memory."""
+
+    name = PREFIX
+    migrations = MIGRATIONS
+
+    def prepare(self, context: CellContext) -> None:
+        """Take the cell's session and its workflows, timeouts as configured."""
+        self._store = SagaStore(context.session)
+        self._workflows = _workflows(context)
+        self._state: State | None = None
+
+    def _start(self, command: StartSaga, turn: Turn) -> None:
+        self._workflow = self._workflow_of(command.order)
+        decision = start(self._workflow, command.order)
+        if self._store.begin(command, decision.state):
+            self._carry_out(decision, turn)
+
+    def _take(self, message: Message, turn: Turn) -> None:
+        state = self._state or self._load(turn.envelope.target)
+        decision = advance(self._workflow, state, message, turn.now)
+        if decision.state is not state:
+            self._store.save(decision.state)
+        self._carry_out(decision, turn)
+
+    def _carry_out(self, decision: Decision, turn: Turn) -> None:
+        state, sends, timers, events = decision
+        self._state = state
+        for target, command in sends:
+            turn.send(target, command)
+        for after, tick in timers:
+            if after is None or tick is None:
+                turn.cancel_timer(_TIMER)
+            else:
+                turn.timer(_TIMER, after, tick)
+        for event in events:
+            turn.publish(event)
+
+    def _load(self, name: str) -> State:
+        payment_id = name.removeprefix(PREFIX)
+        state = self._store.load(payment_id)
+        if state is None:
+            raise UnknownSaga(f"no saga was started for payment {payment_id}")
+        self._workflow = self._workflow_of(state.order)
+        return state
+
+    def _workflow_of(self, order: PaymentOrder) -> Workflow:
+        workflow = self._workflows.get((order.workflow, order.workflow_version))
+        if workflow is None:
+            raise UnknownWorkflow(
+                f"payment {order.payment_id} runs {order.workflow} version {order.workflow_version},"
+                " which this program does not have: start the one that does"
+            )
+        return workflow
+
+    handlers = dict.fromkeys((*VOCABULARY, CancelSaga, StepTimedOut, Failed), _take) | {StartSaga: _start}
+
+
+def _workflows(context: CellContext) -> Workflows:
+    """The shipped workflows with their timeouts multiplied as configured: made once a cell."""
+    made: Workflows | None = context.resources.get("payment.workflows")
+    if made is None:
+        factor = context.settings.payment.timeout_factor
+        made = {key: workflow.scaled(factor) for key, workflow in WORKFLOWS.items()}
+        context.resources["payment.workflows"] = made
+    return made

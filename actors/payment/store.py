@@ -1,0 +1,90 @@
+"""The sagas' table: one row a payment, written once with its order, then only where it stands."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from actors.messaging import codec
+from actors.payment.messages import StartSaga
+from actors.payment.model import State
+from actors.store.session import Migration, Session
+from actors.vocabulary.reason import Reason
+
+MIGRATIONS: Final = (
+    Migration(
+        "payment",
+        1,
+        (
+            """
+            CREATE TABLE sagas (
+                payment_id TEXT NOT NULL PRIMARY KEY,
+                workflow TEXT NOT NULL,
+                version INTEGER NOT NULL,
+                phase TEXT NOT NULL,
+                step INTEGER NOT NULL,
+                attempt INTEGER NOT NULL,
+                unusual BLOB,
+                start BLOB NOT NULL
+            ) WITHOUT ROWID
+            """,
+        ),
+    ),
+)
+
+_PLAIN: Final = 4  # order, phase, step, attempt; what follows is stored only where it is not the default
+_DEFAULTS: Final = tuple(State._field_defaults.values())
+
+codec.register(StartSaga)
+
+
+class SagaStore:
+    """Reads and writes the state of sagas."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def begin(self, command: StartSaga, state: State) -> bool:
+        """Keep a new saga; False where this payment has one already."""
+        order = command.order
+        return bool(
+            self._session.write(
+                "INSERT INTO sagas VALUES (?, ?, ?, ?, ?, ?, NULL, ?) ON CONFLICT (payment_id) DO NOTHING",
+                (
+                    order.payment_id,
+                    order.workflow,
+                    order.workflow_version,
+                    state.phase,
+                    state.step,
+                    state.attempt,
+                    codec.encode(command),
+                ),
+            )
+        )
+
+    def save(self, state: State) -> None:
+        """Keep where the saga stands."""
+        unusual = None if state[_PLAIN:] == _DEFAULTS else codec.pack(_packed(state))
+        self._session.write(
+            "UPDATE sagas SET phase = ?, step = ?, attempt = ?, unusual = ? WHERE payment_id = ?",
+            (state.phase, state.step, state.attempt, unusual, state.order.payment_id),
+        )
+
+    def load(self, payment_id: str) -> State | None:
+        """Where the saga stands, or None where there is none; its workflow and version are the order's."""
+        row = self._session.one(
+            "SELECT start, phase, step, attempt, unusual FROM sagas WHERE payment_id = ?", (payment_id,)
+        )
+        if row is None:
+            return None
+        start, phase, step, attempt, unusual = row
+        command: Any = codec.decode(start)
+        rest = () if unusual is None else _unpacked(codec.unpack(unusual))
+        return State(command.order, phase, step, attempt, *rest)
+
+
+def _packed(state: State) -> list[Any]:
+    return [[value.code, value.text] if isinstance(value, Reason) else value for value in state[_PLAIN:]]
+
+
+def _unpacked(values: list[Any]) -> list[Any]:
+    return [Reason(*value) if isinstance(value, list) else value for value in values]

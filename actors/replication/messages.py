@@ -1,0 +1,1 @@
+"""What Replication says: nothing that anybody reacts to; its work is another database."""

@@ -1,0 +1,1 @@
+"""The runtime: cells, turns, effects, timers, links, workers, supervision. It knows no payment."""

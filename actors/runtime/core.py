@@ -1,0 +1,458 @@
+"""A cell's core: opens the store, gathers what arrives, runs turns, releases what they sent. No Thespian process here.
+
+The shell (`cell.py`) gives it frames and watches its descriptor; a simulator drives it the same way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import structlog
+
+from actors.directory import log
+from actors.directory import subscriptions as directory_tables
+from actors.directory.actor import BroadcastDirectory
+from actors.directory.reaction import Reactions
+from actors.directory.subscriptions import Subscriptions
+from actors.messaging.codec import CannotDecode, envelope_fields, envelope_from
+from actors.messaging.envelope import TIMER, Envelope
+from actors.messaging.frames import GATEWAY, LINK, FrameContent, pack_frame, unpack_frame
+from actors.messaging.system_messages import Busy
+from actors.runtime import links as link_tables
+from actors.runtime import outbox as outbox_tables
+from actors.runtime import retries as retry_tables
+from actors.runtime import timers as timer_tables
+from actors.runtime.clock import Clock, Ids, SystemClock
+from actors.runtime.effects import CLIENT
+from actors.runtime.housekeeping import Actors, DeadLetters, Waiting
+from actors.runtime.inprocess import InProcessSystem
+from actors.runtime.links import Links
+from actors.runtime.marker import Marker
+from actors.runtime.outbox import Outboxes, WorkerThread
+from actors.runtime.retries import Backoff, Retries
+from actors.runtime.service import Answer, CellContext, Service, Started, Worker
+from actors.runtime.supervision import GiveUp, RestartHistory, SupervisionSpec, after_failure
+from actors.runtime.timers import Timers
+from actors.runtime.turn import Inputs, Turns, TurnTooLong
+from actors.store.partitions import PartitionMap
+from actors.store.session import Migration, StoreFailed, StoreRefused
+from actors.store.sqlite import SqliteSession
+from config.settings import Settings
+
+RUNTIME_MIGRATIONS: Final = (
+    *log.MIGRATIONS, *directory_tables.MIGRATIONS, *timer_tables.MIGRATIONS, *retry_tables.MIGRATIONS,
+    *outbox_tables.MIGRATIONS, *link_tables.MIGRATIONS,
+    Migration("cell", 1, ("CREATE TABLE cell_clock (only INTEGER PRIMARY KEY CHECK (only = 1), at INTEGER NOT NULL)",)),
+)  # fmt: skip
+OVERDUE_GRACE: Final = timedelta(milliseconds=500)  # after a start, queries go first and overdue timers after them
+BUSY_RETRY_MS: Final = 250
+STORE_PAUSE: Final = timedelta(milliseconds=200)
+
+
+class Escalated(RuntimeError):
+    """Actors fail more often than supervision allows: the cell gives itself up, to be restarted whole."""
+
+
+@dataclass(frozen=True)
+class Hosting:
+    """What a cell hosts: services, families of actors (prefix, class, parent), reactions, workers."""
+
+    services: tuple[type[Service], ...]
+    families: tuple[tuple[str, type[Service], str], ...] = ()
+    reactions: dict[str, Reactions] = field(default_factory=dict)
+    workers: tuple[Worker, ...] = ()
+    replayable: tuple[str, ...] = ()
+
+
+class CellCore:
+    """One cell, from its store to the frames it sends."""
+
+    def __init__(
+        self, name: str, number: int, data: Path, settings: Settings, partitions: PartitionMap, hosting: Hosting,
+        clock: Clock | None = None,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self._number = number
+        self._directory = data / "cells" / name
+        self._settings = settings
+        self._partitions = partitions
+        self._hosting = hosting
+        self._clock = clock
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._alarm = Alarm(self._wake)
+        self._frames: deque[tuple[str, FrameContent]] = deque()
+        self._answers: deque[tuple[str, Answer]] = deque()
+        self._lock = -1
+        self._history = RestartHistory()
+        self._escalation = ""
+        self._paused_until: datetime | None = None
+        self._log = structlog.get_logger("cell").bind(cell=name)
+
+    def open(self) -> None:
+        """Lock the store, bring it up to date, recover.
+
+        Raises:
+            StoreRefused: with a sentence.
+        """
+        self._take_lock()
+        store = self._settings.store
+        self._session = session = SqliteSession.open(
+            self._directory / "store.db",
+            synchronous=store.synchronous,
+            checkpoint_pages=store.checkpoint_pages,
+            cache_mb=store.cache_mb,
+        )
+        services: tuple[type[Service], ...] = (
+            *self._hosting.services,
+            BroadcastDirectory,
+            DeadLetters,
+            Actors,
+            Waiting,
+        )
+        members = [member for _, member, _ in self._hosting.families]
+        migrations = [*RUNTIME_MIGRATIONS]
+        for service in (*services, *members):
+            migrations += [migration for migration in service.migrations if migration not in migrations]
+        session.migrate(migrations)
+        self._marker = Marker(self._directory / "turn.marker")
+        try:
+            self._recover(services)
+        except StoreFailed as error:
+            raise StoreRefused(f"the store of {self.name} can't be read ({error}); check the disk") from error
+
+    def fileno(self) -> int:
+        """Readable while there is work."""
+        return self._wake
+
+    def arrived(self, peer: str, payload: bytes) -> None:
+        """Buffer a frame; never raises: what is no frame is logged and dropped."""
+        try:
+            self._frames.append((peer, unpack_frame(payload)))
+        except CannotDecode as error:
+            self._log.error("not a frame", peer=peer, error=str(error))
+            return
+        self._ring()
+
+    def answered(self, outbox: str, answers: list[Answer]) -> None:
+        """Called by workers, in their threads."""
+        self._answers.extend((outbox, answer) for answer in answers)
+        self._ring()
+
+    def run(self) -> list[tuple[str, bytes]]:
+        """Run one turn over what has arrived; returns the frames to send.
+
+        Raises:
+            Escalated: the cell should be restarted; what the turn committed stands.
+        """
+        self._quiet()
+        if self._paused_until is not None:
+            if self._clock_now() < self._paused_until:
+                self._alarm.set(self._paused_until - self._clock_now())
+                return []
+            self._paused_until = None
+        frames: list[tuple[str, bytes]] = []
+        if self._marker.cautious:
+            self._run_cautiously(frames)
+        else:
+            self._run_once(frames)
+        if self._escalation:
+            raise Escalated(self._escalation)
+        if self._frames or self._answers or self._subscriptions.lagging or self._outboxes.hungry:
+            self._ring()
+        else:
+            self._set_alarm()
+        return frames
+
+    def report(self) -> dict[str, Any]:
+        """What `status` shows."""
+        counters = self._turns.counters
+        return {
+            "actors": len(self._system.actorRegistry) - len(self._system._internalAddresses),
+            "turns": counters.turns,
+            "messages": counters.messages,
+            "failures": counters.failures,
+            "actor_restarts": counters.restarts,
+            "dead_letters": counters.buried,
+            "waiting_frames": len(self._frames),
+            "mailbox": sum(len(content.envelopes) for _, content in list(self._frames)) + len(self._answers),
+            "outboxes": self._outboxes.waiting(),
+            "lagging": dict(self._subscriptions.lagging),
+            "log_end": self._turns.log_end(),
+        }
+
+    def close(self) -> None:
+        """Stop the workers, close the store. What they had in hand is handed over again after the next start."""
+        for worker in self._outboxes.workers.values():
+            worker.stop(2.0)
+        self._alarm.stop()
+        self._marker.close()
+        self._session.close()
+        os.close(self._lock)
+
+    def _recover(self, services: tuple[type[Service], ...]) -> None:
+        session, settings = self._session, self._settings
+        session.begin()
+        row = session.one("SELECT max(at) FROM log_parts")
+        last = datetime.fromtimestamp((row[0] or 0) / 1e6 if row else 0, UTC)
+        clock = self._clock = self._clock or SystemClock(not_before=last)
+        chance = Random(settings.runtime.seed)
+        own_slots = self._partitions.slots_of(self._number)
+        resources: dict[str, Any] = {}
+        context = CellContext(self.name, settings, session, resources, own_slots)
+        self._subscriptions = Subscriptions(session, self._hosting.reactions)
+        self._timers = Timers(session)
+        self._retries = Retries(session)
+        self._outboxes = Outboxes(session)
+        peers = [name for name in self._partitions.names if name != self.name]
+        self._links = Links(session, peers)
+        self._system = InProcessSystem(self.name, context)
+        runtime = settings.runtime
+        self._turns = Turns(
+            cell=self.name, session=session, system=self._system, subscriptions=self._subscriptions,
+            retries=self._retries, timers=self._timers, outboxes=self._outboxes, links=self._links, clock=clock,
+            ids=Ids(self._number, chance, last), chance=chance, peer_of=self._partitions.name_of,
+            own_slots=own_slots, immediate_retries=runtime.immediate_retries,
+            backoff=Backoff(
+                runtime.delayed_retries, timedelta(seconds=runtime.retry_initial_seconds),
+                timedelta(seconds=runtime.retry_maximum_seconds),
+            ),
+            budget=runtime.turn_budget, resident=runtime.resident_sagas, failed_actor=self._actor_failed,
+        )  # fmt: skip
+        resources |= {
+            "subscriptions": self._subscriptions,
+            "reactions": self._subscriptions,
+            "retries": self._retries,
+            "turns": self._turns,
+            "system": self._system,
+            "actor_names": self._system.hosts,
+            "log_end": self._turns.log_end,
+            "replayable": self._hosting.replayable,
+        }
+        self._turns.open()
+        self._links.open()
+        self._timers.look()
+        self._retries.look()
+        self._subscriptions.open(self._turns.log_end())
+        for service in services:
+            self._system.host(service)
+        for family in self._hosting.families:
+            self._system.host_family(*family)
+        self._turns.observers = tuple(service.name for service in services if service.observes)
+        for worker in self._hosting.workers:
+            self._outboxes.workers[worker.outbox] = WorkerThread(worker, self.answered, clock.now)
+        now = clock.now()
+        downtime = now - last if row and row[0] else timedelta(0)
+        self._timers.prolong(downtime)
+        self._outboxes.open()
+        session.commit()
+        for thread in self._outboxes.workers.values():
+            thread.start()
+        self._start(services, downtime)
+
+    def _start(self, services: tuple[type[Service], ...], downtime: timedelta) -> None:
+        """Tell every service that wants to know that the cell is up; a turn of its own."""
+        self._timers.next_due = None
+        started = [
+            Envelope(f"start/{service.name}", Started(downtime=downtime), TIMER, service.name, service.name)
+            for service in services
+            if Started in service.handlers
+        ]
+        self._turns.run(Inputs(), starting=started)
+        self._session.begin()
+        self._timers.look()
+        self._session.roll_back()
+        due, grace = self._timers.next_due, self._clock_now() + OVERDUE_GRACE
+        if due is not None and due < grace:
+            self._timers.next_due = grace
+        self._ring()
+
+    def _run_once(self, frames: list[tuple[str, bytes]]) -> None:
+        inputs, acknowledged = self._collect()
+        self._marker.set(max(1, inputs.size()))
+        try:
+            self._turn(inputs, frames, acknowledged)
+        except (StoreFailed, TurnTooLong) as error:
+            self._log.error("turn abandoned", error=str(error) or type(error).__name__)
+            self._one_by_one(inputs, frames, acknowledged)
+        self._marker.clear()
+
+    def _turn(self, inputs: Inputs, frames: list[tuple[str, bytes]], acknowledged: int) -> None:
+        replies, link_frames = self._turns.run(inputs)
+        frames += link_frames
+        if replies or acknowledged:
+            fields = [envelope_fields(reply) for reply in replies]
+            frames.append(("gateway", pack_frame(GATEWAY, 0, acknowledged, fields)))
+
+    def _one_by_one(self, inputs: Inputs, frames: list[tuple[str, bytes]], acknowledged: int) -> None:
+        """The turn was void: run its inputs again, one a turn; who still can't be served hears `Busy`."""
+        busy: list[Envelope] = []
+        store_is_down = False
+        self._abandon()
+        for single in inputs.singles():
+            try:
+                if store_is_down:
+                    raise StoreFailed("the store refused a turn just before")
+                self._turn(single, frames, 0)
+            except (StoreFailed, TurnTooLong) as error:
+                if not store_is_down:
+                    self._abandon()
+                store_is_down = isinstance(error, StoreFailed)
+                busy += [envelope for envelope in single.envelopes if envelope.sender[:7] == CLIENT]
+                self._answers.extend(single.answers)  # links send again by themselves
+        if store_is_down:
+            self._paused_until = self._clock_now() + STORE_PAUSE
+            self._alarm.set(STORE_PAUSE)
+        answer = Busy(retry_after_ms=BUSY_RETRY_MS, reason="the store refused the write; see the cell's log")
+        fields = [
+            envelope_fields(Envelope("", answer, "reply", self.name, each.sender, "", each.message_id)) for each in busy
+        ]
+        if acknowledged:
+            frames.append(("gateway", pack_frame(GATEWAY, 0, acknowledged, fields)))
+
+    def _abandon(self) -> None:
+        try:
+            self._turns.abandon()
+        except StoreFailed as error:
+            # Not even reading works: what memory holds may be wrong, so the process starts anew from the store.
+            raise Escalated(f"the store can't be read: {error}") from error
+
+    def _run_cautiously(self, frames: list[tuple[str, bytes]]) -> None:
+        """A turn before the last restart never ended: one input a turn, its attempts committed first."""
+        inputs, acknowledged = self._collect()
+        limit = self._settings.runtime.suspect_limit
+        for single in inputs.singles():
+            suspect = single.suspect()
+            deaths = self._count_death(suspect)
+            self._marker.set(1)
+            if deaths > limit:
+                self._log.error("this message ended the process before", message_id=suspect, deaths=deaths - 1)
+            try:
+                self._turn(single if deaths <= limit else single.condemned(), frames, 0)
+            except (StoreFailed, TurnTooLong):
+                self._one_by_one(single, frames, 0)
+            self._forget_death(suspect)
+            self._marker.step()
+        if not inputs.size():
+            self._turn(Inputs(), frames, 0)
+            self._marker.step()
+        if acknowledged:
+            frames.append(("gateway", pack_frame(GATEWAY, 0, acknowledged, [])))
+
+    def _count_death(self, suspect: str) -> int:
+        self._session.begin()
+        self._session.write(
+            "INSERT INTO suspects VALUES (?, 1) ON CONFLICT (message_id) DO UPDATE SET deaths = deaths + 1", (suspect,)
+        )
+        row = self._session.one("SELECT deaths FROM suspects WHERE message_id = ?", (suspect,))
+        self._session.commit()
+        return int(row[0]) if row else 1
+
+    def _forget_death(self, suspect: str) -> None:
+        self._session.begin()
+        self._session.write("DELETE FROM suspects WHERE message_id = ?", (suspect,))
+        self._session.commit()
+
+    def _collect(self) -> tuple[Inputs, int]:
+        """Take what has arrived, up to what a turn may take; and the gateway's frame to acknowledge."""
+        inputs, acknowledged = Inputs(), 0
+        room = self._settings.runtime.turn_envelopes
+        while self._answers and room > 0:
+            inputs.answers.append(self._answers.popleft())
+            room -= 1
+        room = self._settings.runtime.turn_envelopes
+        while self._frames and room > 0:
+            peer, content = self._frames.popleft()
+            room -= len(content.envelopes)
+            if content.kind == LINK:
+                inputs.links.append((peer, content))
+                continue
+            acknowledged = content.number
+            for fields in content.envelopes:
+                try:
+                    inputs.envelopes.append(envelope_from(fields))
+                except CannotDecode as error:
+                    self._log.error("message refused", peer=peer, error=str(error))
+        return inputs, acknowledged
+
+    def _actor_failed(self, actor: str, now: datetime) -> None:
+        supervision = self._settings.supervision
+        spec = SupervisionSpec(
+            intensity=supervision.actor_intensity, period=timedelta(seconds=supervision.period_seconds)
+        )
+        service = actor.partition("/")[0]
+        self._history, decision = after_failure(spec, self._history, (service,), service, now)
+        if isinstance(decision, GiveUp):
+            self._escalation = f"{service} failed {decision.failures} times within {decision.period}"
+
+    def _set_alarm(self) -> None:
+        dues = [self._timers.next_due, self._retries.next_due, self._links.next_due()]
+        due = min((due for due in dues if due is not None), default=None)
+        self._alarm.set(None if due is None else due - self._clock_now())
+
+    def _clock_now(self) -> datetime:
+        assert self._clock is not None
+        return self._clock.now()
+
+    def _ring(self) -> None:
+        os.eventfd_write(self._wake, 1)
+
+    def _quiet(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._wake)
+
+    def _take_lock(self) -> None:
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreRefused(f"the store of {self.name} is in use by another process: stop that one first") from error
+        except OSError as error:
+            raise StoreRefused(
+                f"the directory {self._directory} can't be written ({error.strerror}); check the disk and who owns it"
+            ) from error
+
+
+class Alarm:
+    """Makes the cell's descriptor readable when the next timer is due."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._changed = threading.Condition()
+        self._delay: float | None = None
+        self._stopping = False
+        self._set = False
+        self._thread = threading.Thread(target=self._run, name="alarm", daemon=True)
+        self._thread.start()
+
+    def set(self, delay: timedelta | None) -> None:
+        """Ring after `delay`; replaces what was set before; None: don't."""
+        with self._changed:
+            self._delay = None if delay is None else max(0.0, delay.total_seconds())
+            self._set = True
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """End the thread."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join(1)
+
+    def _run(self) -> None:
+        with self._changed:
+            while not self._stopping:
+                self._set = False
+                woken = self._changed.wait_for(lambda: self._set or self._stopping, self._delay)
+                if not woken and not self._stopping:
+                    self._delay = None
+                    os.eventfd_write(self._descriptor, 1)

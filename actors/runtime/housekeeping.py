@@ -1,0 +1,99 @@
+"""The runtime's own small actors: dead letters, fault drills, clients that wait. Reached by message like any other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actors.directory import log
+from actors.messaging.system_messages import (
+    ActorKilled,
+    Await,
+    DeadLettersDone,
+    DropDeadLetter,
+    KillActor,
+    RetryDeadLetters,
+)
+from actors.runtime.service import CellContext, Record, Service, Turn
+
+if TYPE_CHECKING:
+    from actors.runtime.inprocess import InProcessSystem
+    from actors.runtime.retries import Retries
+    from actors.runtime.turn import Turns
+
+
+class DeadLetters(Service):
+    """Messages that no handler could take: a person has them delivered again, or gives them up."""
+
+    name = "dead-letters"
+
+    def prepare(self, context: CellContext) -> None:
+        """Its table is the runtime's own."""
+        self.retries: Retries = context.resources["retries"]
+        self.turns: Turns = context.resources["turns"]
+
+    def retry(self, command: RetryDeadLetters, turn: Turn) -> None:
+        """Deliver dead letters again; those that fail again come back."""
+        letters = self.retries.exhume(command.ids)
+        for actor, envelope in letters:
+            self.turns.redeliver(actor, envelope)
+        turn.answer(DeadLettersDone(count=len(letters)))
+
+    def drop(self, command: DropDeadLetter, turn: Turn) -> None:
+        """Give one up, with a reason."""
+        dropped = self.retries.drop(command.id, command.reason, turn.now)
+        error = "" if dropped else f"there is no dead letter {command.id}; `dead-letters list` shows them"
+        turn.answer(DeadLettersDone(count=int(dropped), error=error))
+
+    handlers = {RetryDeadLetters: retry, DropDeadLetter: drop}
+
+
+class Actors(Service):
+    """Fault drills inside a cell."""
+
+    name = "actors"
+
+    def prepare(self, context: CellContext) -> None:
+        """The in-process system that it kills actors of."""
+        self.system: InProcessSystem = context.resources["system"]
+
+    def kill(self, command: KillActor, turn: Turn) -> None:
+        """End an actor at once; the next message for it brings it back from the store."""
+        found = self.system.hosts(command.name)
+        if found:
+            self.system.kill(command.name)
+        turn.answer(ActorKilled(name=command.name, found=found))
+
+    handlers = {KillActor: kill}
+
+
+class Waiting(Service):
+    """Clients that wait for something to happen to a payment. Nothing of it is stored."""
+
+    name = "waiting"
+
+    def prepare(self, context: CellContext) -> None:
+        """Waiters live with the turns, which see every line of the log."""
+        self.turns: Turns = context.resources["turns"]
+        self.session = context.session
+
+    def wait(self, command: Await, turn: Turn) -> None:
+        """Answer when one of the types is logged; at once where it stands already, nothing having followed it."""
+        from actors.runtime.turn import Waiter
+
+        records = log.timeline(self.session, command.payment_id) + self.turns.records_of(command.payment_id)
+        standing = _standing(records, frozenset(command.types))
+        types = frozenset(command.types) if standing is None else frozenset((standing,))
+        waiter = Waiter(types, turn.envelope.sender, turn.envelope.message_id)
+        self.turns.await_(command.payment_id, waiter, standing is not None)
+
+    handlers = {Await: wait}
+
+
+def _standing(records: list[Record], types: frozenset[str]) -> str | None:
+    for record in reversed(records):
+        name = type(record.envelope.message).__name__
+        if name in types:
+            return name
+        if record.progress is not None:
+            return None
+    return None

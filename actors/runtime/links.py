@@ -1,0 +1,147 @@
+"""Links between cells: numbered envelopes per sender and receiver, stored until the receiver has committed them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from actors.messaging.codec import envelope_fields, pack, unpack
+from actors.messaging.envelope import Envelope
+from actors.messaging.frames import LINK, FrameContent, pack_frame
+from actors.store.session import Migration, Session
+
+MIGRATIONS = (
+    Migration(
+        "links",
+        1,
+        (
+            "CREATE TABLE links_out (peer TEXT NOT NULL, number INTEGER NOT NULL, envelope BLOB NOT NULL,"
+            " PRIMARY KEY (peer, number)) WITHOUT ROWID",
+            # the last number given out or taken in, per peer; an emptied outbox must not start again at 1
+            "CREATE TABLE links_state (peer TEXT PRIMARY KEY, last_out INTEGER NOT NULL, last_in INTEGER NOT NULL)"
+            " WITHOUT ROWID",
+        ),
+    ),
+)
+
+FRAME_ENVELOPES: Final = 512
+RESEND_AFTER: Final = timedelta(seconds=1)
+
+
+class Link:
+    """This cell's end of the link with one peer. At most one frame is under way; unanswered, it is sent again."""
+
+    def __init__(self, peer: str) -> None:
+        self.peer = peer
+        self.last_out = 0
+        self.last_in = 0
+        self.acknowledged = 0  # by the peer
+        self.under_way: tuple[int, datetime] | None = None  # last number of the frame sent, and when
+        self.owes_answer = False  # something was taken in that the peer has not been told
+
+
+class Links:
+    """All links of a cell: what is stored, what may be sent now."""
+
+    def __init__(self, session: Session, peers: list[str]) -> None:
+        self._session = session
+        self._links = {peer: Link(peer) for peer in peers}
+        self._new: list[tuple[str, int, bytes]] = []
+        self._touched: set[str] = set()
+        self._deletions: list[tuple[str, int]] = []
+
+    def open(self) -> None:
+        """Read where each link stands; whatever the peer has not acknowledged will be sent again."""
+        for peer, last_out, last_in in self._session.all("SELECT peer, last_out, last_in FROM links_state"):
+            if peer in self._links:
+                link = self._links[peer]
+                link.last_out, link.last_in = last_out, last_in
+                row = self._session.one("SELECT min(number) FROM links_out WHERE peer = ?", (peer,))
+                link.acknowledged = row[0] - 1 if row and row[0] is not None else last_out
+                link.under_way = None
+
+    def add(self, peer: str, envelope: Envelope) -> None:
+        """Send `envelope` to a peer, within this turn."""
+        link = self._links[peer]
+        link.last_out += 1
+        self._touched.add(peer)
+        self._new.append((peer, link.last_out, pack(envelope_fields(envelope))))
+
+    def acknowledge(self, peer: str, number: int) -> None:
+        """The peer has committed everything up to `number`."""
+        link = self._links.get(peer)
+        if link is None or number <= link.acknowledged or number > link.last_out:
+            return
+        link.acknowledged = number
+        if link.under_way is not None and number >= link.under_way[0]:
+            link.under_way = None
+        self._deletions.append((peer, number))
+
+    def take(self, peer: str, content: FrameContent) -> list[Any]:
+        """The envelopes (as fields) of a frame that have not been taken before; nothing after a gap."""
+        link = self._links.get(peer)
+        if link is None or not content.envelopes:
+            return []
+        link.owes_answer = True
+        known = link.last_in + 1 - content.number
+        if known < 0:
+            return []
+        fresh = content.envelopes[known:]
+        if fresh:
+            link.last_in += len(fresh)
+            self._touched.add(peer)
+        return fresh
+
+    @property
+    def dirty(self) -> bool:
+        """Whether there is something to store that is worth a turn."""
+        return bool(self._new or self._touched)
+
+    def write(self) -> None:
+        """Store the turn's changes; called once, before the commit."""
+        if self._new:
+            self._session.write_many("INSERT INTO links_out VALUES (?, ?, ?)", self._new)
+        if self._deletions:
+            self._session.write_many("DELETE FROM links_out WHERE peer = ? AND number <= ?", self._deletions)
+        for peer in self._touched:
+            link = self._links[peer]
+            self._session.write(
+                "INSERT INTO links_state VALUES (?, ?, ?) ON CONFLICT (peer) DO UPDATE"
+                " SET last_out = excluded.last_out, last_in = excluded.last_in",
+                (peer, link.last_out, link.last_in),
+            )
+
+    def committed(self) -> None:
+        """The turn's changes are durable."""
+        self._new, self._deletions, self._touched = [], [], set()
+
+    def forget(self) -> None:
+        """The turn was abandoned (inside a new transaction: it reads)."""
+        self.committed()
+        for link in self._links.values():
+            link.last_out = link.last_in = 0
+        self.open()
+
+    def frames(self, now: datetime) -> list[tuple[str, bytes]]:
+        """What may leave now (inside a transaction: it reads): new envelopes, resends, acknowledgements."""
+        frames = []
+        for peer, link in self._links.items():
+            overdue = link.under_way is not None and now - link.under_way[1] >= RESEND_AFTER
+            rows: list[Any] = []
+            if link.acknowledged < link.last_out and (link.under_way is None or overdue):
+                rows = self._session.all(
+                    "SELECT number, envelope FROM links_out WHERE peer = ? AND number > ? ORDER BY number LIMIT ?",
+                    (peer, link.acknowledged, FRAME_ENVELOPES),
+                )
+            if rows:
+                link.under_way = (rows[-1][0], now)
+            if rows or link.owes_answer:
+                number = rows[0][0] if rows else 0
+                frames.append((peer, pack_frame(LINK, number, link.last_in, [unpack(row[1]) for row in rows])))
+                link.owes_answer = False
+        return frames
+
+    def next_due(self) -> datetime | None:
+        """When the next unanswered frame wants to be sent again."""
+        due = [link.under_way[1] + RESEND_AFTER for link in self._links.values() if link.under_way is not None]
+        return min(due, default=None)

@@ -1,0 +1,205 @@
+"""Outboxes: tasks stored in the turn, handed to their workers after the commit, gone when an answer finishes them."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from actors.messaging.codec import envelope_fields, envelope_from, pack, unpack
+from actors.messaging.envelope import Envelope
+from actors.messaging.message import Task
+from actors.runtime.effects import OUTBOX
+from actors.runtime.service import Answer, Handed, Worker
+from actors.store.session import Migration, Session
+
+MIGRATIONS = (
+    Migration(
+        "outbox",
+        1,
+        (
+            "CREATE TABLE outbox (id INTEGER PRIMARY KEY, name TEXT NOT NULL, envelope BLOB NOT NULL)",
+            "CREATE INDEX outbox_names ON outbox (name, id)",
+        ),
+    ),
+)
+
+WINDOW: Final = 4_096  # tasks a worker may have in memory; the others wait in the store
+
+
+class Outboxes:
+    """All outboxes of a cell. `_window` counts, per outbox, what its worker has and has not finished."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._next_id = 1
+        self._new: list[tuple[int, str, Envelope]] = []
+        self._finished: list[tuple[int]] = []
+        self._given: dict[str, dict[int, Envelope]] = {}
+        self._behind: dict[str, int] = {}  # outboxes with stored tasks that wait for room: the last id given
+        self.workers: dict[str, WorkerThread] = {}
+
+    def open(self) -> None:
+        """Read where numbering goes on, and take up every task that is not known to be done."""
+        row = self._session.one("SELECT max(id) FROM outbox")
+        self._next_id = (row[0] or 0) + 1 if row else 1
+        for name in self.workers:
+            self._given[name] = {}
+            self._behind[name] = 0
+        self.refill(again=True)
+
+    def add(self, envelope: Envelope) -> None:
+        """Put a task into an outbox, within this turn."""
+        self._new.append((self._next_id, envelope.target[len(OUTBOX) :], envelope))
+        self._next_id += 1
+
+    def origin(self, name: str, outbox_id: int) -> Envelope | None:
+        """The envelope that a task was handed over with, as long as its worker has it."""
+        return self._given.get(name, {}).get(outbox_id)
+
+    def finish(self, name: str, outbox_id: int) -> None:
+        """A worker's answer says that a task is done; it goes with this turn's commit."""
+        self._finished.append((outbox_id,))
+
+    def write(self) -> None:
+        """Store the turn's changes; called once, before the commit."""
+        if self._new:
+            self._session.write_many(
+                "INSERT INTO outbox VALUES (?, ?, ?)",
+                [(number, name, pack(envelope_fields(envelope))) for number, name, envelope in self._new],
+            )
+        if self._finished:
+            self._session.write_many("DELETE FROM outbox WHERE id = ?", self._finished)
+
+    def forget(self) -> None:
+        """The turn was abandoned: its changes never happened (numbers may be left out)."""
+        self._new, self._finished = [], []
+
+    def release(self) -> None:
+        """After the commit: give the new tasks to their workers, as far as those have room."""
+        for (outbox_id,) in self._finished:
+            for given in self._given.values():
+                if given.pop(outbox_id, None) is not None:
+                    break
+        batches: dict[str, list[Handed]] = {}
+        for number, name, envelope in self._new:
+            given = self._given.setdefault(name, {})
+            if name in self._behind or len(given) >= WINDOW:
+                self._behind.setdefault(name, number - 1)
+                continue
+            given[number] = envelope
+            batches.setdefault(name, []).append(_handed(number, envelope, again=False))
+        self._new, self._finished = [], []
+        for name, batch in batches.items():
+            worker = self.workers.get(name)
+            if worker is not None:
+                worker.hand(batch)
+
+    @property
+    def hungry(self) -> bool:
+        """Whether stored tasks wait and a worker has room again."""
+        return any(len(self._given[name]) < WINDOW // 2 for name in self._behind)
+
+    def refill(self, *, again: bool = False) -> None:
+        """Give workers with room the tasks that wait in the store (inside a transaction: it reads)."""
+        for name, last in list(self._behind.items()):
+            given = self._given.setdefault(name, {})
+            room = WINDOW - len(given)
+            if room < WINDOW // 2 or name not in self.workers:
+                continue
+            rows = self._session.all(
+                "SELECT id, envelope FROM outbox WHERE name = ? AND id > ? ORDER BY id LIMIT ?", (name, last, room)
+            )
+            batch = []
+            for number, data in rows:
+                given[number] = envelope_from(unpack(data))
+                batch.append(_handed(number, given[number], again=again))
+            if batch:
+                self._behind[name] = batch[-1].outbox_id
+                self.workers[name].hand(batch)
+            if len(rows) < room:
+                del self._behind[name]
+
+    def waiting(self) -> dict[str, int]:
+        """How many tasks each worker has that are not finished, for `status`."""
+        return {name: len(given) for name, given in self._given.items()}
+
+
+def _handed(number: int, envelope: Envelope, *, again: bool) -> Handed:
+    task = envelope.message
+    assert isinstance(task, Task)
+    return Handed(number, task, envelope.payment_id, again)
+
+
+class WorkerThread:
+    """Runs one worker: gathers what was handed over while it was busy, performs it as one batch."""
+
+    def __init__(
+        self, worker: Worker, answers: Callable[[str, list[Answer]], None], now: Callable[[], datetime]
+    ) -> None:
+        self._worker = worker
+        self._answers = answers
+        self._now = now
+        self._tasks: deque[Handed] = deque()
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._log = structlog.get_logger("worker").bind(outbox=worker.outbox)
+        self._thread = threading.Thread(target=self._run, name=f"worker-{worker.outbox}", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; the worker opens in it."""
+        self._thread.start()
+
+    def hand(self, tasks: list[Handed]) -> None:
+        """Give it tasks; returns at once."""
+        with self._wake:
+            self._tasks.extend(tasks)
+            self._wake.notify()
+
+    def stop(self, timeout: float) -> None:
+        """Let it finish the batch in hand; what it has not done is handed over again after the next start."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        name = self._worker.outbox
+        self._worker.open(lambda answers: self._answers(name, answers))
+        pause = 0.05
+        while True:
+            batch = self._next_batch()
+            if batch is None:
+                break
+            try:
+                self._worker.perform(batch)
+                pause = 0.05
+            except Exception:
+                # A worker's own defect or a broken world: nothing is lost, the batch is handed to it again.
+                self._log.exception("worker failed", tasks=len(batch))
+                with self._wake:
+                    self._tasks.extendleft(
+                        Handed(task.outbox_id, task.task, task.payment_id, True) for task in reversed(batch)
+                    )
+                    self._wake.wait_for(lambda: self._stopping, timeout=pause)
+                pause = min(5.0, pause * 2)
+        self._worker.close()
+
+    def _next_batch(self) -> list[Handed] | None:
+        with self._wake:
+            while not self._stopping:
+                if self._tasks:
+                    batch = list(self._tasks)
+                    self._tasks.clear()
+                    return batch
+                now = self._now()
+                due = self._worker.due(now)
+                if due is not None and due <= now:
+                    return []
+                self._wake.wait(None if due is None else max(0.0, (due - now).total_seconds()))
+        return None

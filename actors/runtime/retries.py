@@ -1,0 +1,151 @@
+"""Messages whose handler failed: parked with their successors, tried again when due, then dead letters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from actors.messaging.codec import envelope_fields, envelope_from, micros, moment, pack, unpack
+from actors.messaging.envelope import Envelope
+from actors.store.session import Migration, Session
+
+MIGRATIONS = (
+    Migration(
+        "retries",
+        1,
+        (
+            # due is set for the first of those parked for one payment at one actor; the others wait behind it
+            "CREATE TABLE parked (seq INTEGER PRIMARY KEY AUTOINCREMENT, actor TEXT NOT NULL, conversation TEXT NOT NULL,"
+            " due INTEGER, attempt INTEGER NOT NULL, cause TEXT NOT NULL, envelope BLOB NOT NULL)",
+            "CREATE INDEX parked_due ON parked (due) WHERE due IS NOT NULL",
+            "CREATE INDEX parked_conversations ON parked (actor, conversation, seq)",
+            "CREATE TABLE dead_letters (id TEXT PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL,"
+            " payment_id TEXT NOT NULL, type TEXT NOT NULL, attempts INTEGER NOT NULL, cause TEXT NOT NULL,"
+            " envelope BLOB NOT NULL) WITHOUT ROWID",
+            "CREATE TABLE dropped_letters (id TEXT PRIMARY KEY, at INTEGER NOT NULL, reason TEXT NOT NULL,"
+            " actor TEXT NOT NULL, payment_id TEXT NOT NULL, type TEXT NOT NULL, cause TEXT NOT NULL,"
+            " envelope BLOB NOT NULL) WITHOUT ROWID",
+            "CREATE TABLE suspects (message_id TEXT PRIMARY KEY, deaths INTEGER NOT NULL) WITHOUT ROWID",
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait before attempt n: doubling from `initial`, at most `maximum`; `attempts` delayed ones."""
+
+    attempts: int
+    initial: timedelta
+    maximum: timedelta
+
+    def delay(self, attempt: int, chance: float) -> timedelta:
+        """The wait before delayed attempt `attempt` (from 1), spread by `chance` (0 to 1) over ± a quarter."""
+        return min(self.maximum, self.initial * float(2 ** min(attempt - 1, 30))) * (0.75 + chance / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A parked message whose time has come."""
+
+    seq: int
+    actor: str
+    envelope: Envelope
+    attempt: int
+
+
+class Retries:
+    """What is parked and what is dead, in the cell's store; `conversations` mirrors which actors' payments wait."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.conversations: set[tuple[str, str]] = set()
+        self.next_due: datetime | None = None
+
+    def look(self) -> None:
+        """Read what is parked and when the next is due: at the start, and after an abandoned turn."""
+        rows = self._session.all("SELECT DISTINCT actor, conversation FROM parked")
+        self.conversations = {(row[0], row[1]) for row in rows}
+        self._look_due()
+
+    def park(self, actor: str, envelope: Envelope, *, due: datetime | None, attempt: int, cause: str) -> None:
+        """Keep a message for `actor`: the first of its conversation with `due`, its successors without."""
+        self._session.write(
+            "INSERT INTO parked (actor, conversation, due, attempt, cause, envelope) VALUES (?, ?, ?, ?, ?, ?)",
+            (actor, conversation(envelope), None if due is None else micros(due), attempt, cause[:2_000],
+             pack(envelope_fields(envelope))),
+        )  # fmt: skip
+        self.conversations.add((actor, conversation(envelope)))
+        if due is not None and (self.next_due is None or due < self.next_due):
+            self.next_due = due
+
+    def again(self, parked: Parked, *, due: datetime, cause: str) -> None:
+        """It failed once more: wait until `due`."""
+        self._session.write(
+            "UPDATE parked SET due = ?, attempt = ?, cause = ? WHERE seq = ?",
+            (micros(due), parked.attempt + 1, cause[:2_000], parked.seq),
+        )
+        self._look_due()
+
+    def done(self, parked: Parked, now: datetime) -> None:
+        """It was handled or is dead: the next of its conversation is due at once."""
+        name = (parked.actor, conversation(parked.envelope))
+        self._session.write("DELETE FROM parked WHERE seq = ?", (parked.seq,))
+        row = self._session.one("SELECT min(seq) FROM parked WHERE actor = ? AND conversation = ?", name)
+        if row is None or row[0] is None:
+            self.conversations.discard(name)
+        else:
+            self._session.write("UPDATE parked SET due = ? WHERE seq = ?", (micros(now), row[0]))
+        self._look_due()
+
+    def due(self, now: datetime, limit: int) -> list[Parked]:
+        """Up to `limit` parked messages whose time has come; they stay until `done` or `again`."""
+        if self.next_due is None or self.next_due > now:
+            return []
+        rows = self._session.all(
+            "SELECT seq, actor, envelope, attempt FROM parked WHERE due <= ? ORDER BY due LIMIT ?", (micros(now), limit)
+        )
+        return [Parked(seq, actor, envelope_from(unpack(data)), attempt) for seq, actor, data, attempt in rows]
+
+    def bury(self, letter_id: str, actor: str, envelope: Envelope, *, now: datetime, attempts: int, cause: str) -> None:
+        """Put a message that no handler could take into the dead letters."""
+        self._session.write(
+            "INSERT INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+            (letter_id, micros(now), actor, envelope.payment_id, type(envelope.message).__name__, attempts,
+             cause[:2_000], pack(envelope_fields(envelope))),
+        )  # fmt: skip
+
+    def exhume(self, ids: tuple[str, ...]) -> list[tuple[str, Envelope]]:
+        """Take dead letters (all of them where `ids` is empty) out, to be delivered again: actor and envelope."""
+        rows: list[Any] = []
+        if ids:
+            for letter_id in ids:
+                rows += self._session.all("SELECT id, actor, envelope FROM dead_letters WHERE id = ?", (letter_id,))
+        else:
+            rows = self._session.all("SELECT id, actor, envelope FROM dead_letters ORDER BY at, id LIMIT 1000")
+        self._session.write_many("DELETE FROM dead_letters WHERE id = ?", [(row[0],) for row in rows])
+        return [(actor, envelope_from(unpack(data))) for _, actor, data in rows]
+
+    def drop(self, letter_id: str, reason: str, now: datetime) -> bool:
+        """Give a dead letter up; it is kept, with the reason, apart from those that can be retried."""
+        row = self._session.one(
+            "SELECT actor, payment_id, type, cause, envelope FROM dead_letters WHERE id = ?", (letter_id,)
+        )
+        if row is None:
+            return False
+        self._session.write(
+            "INSERT INTO dropped_letters VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (letter_id, micros(now), reason[:2_000], *row),
+        )
+        self._session.write("DELETE FROM dead_letters WHERE id = ?", (letter_id,))
+        return True
+
+    def _look_due(self) -> None:
+        row = self._session.one("SELECT min(due) FROM parked WHERE due IS NOT NULL")
+        self.next_due = moment(row[0]) if row and row[0] is not None else None
+
+
+def conversation(envelope: Envelope) -> str:
+    """What later messages wait behind a parked one for: its payment; a message of no payment holds up nobody."""
+    return envelope.payment_id or envelope.message_id

@@ -1,0 +1,83 @@
+"""Durable timers: set and cancelled in a turn, written at its end; one row each, found by when they are due."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from actors.messaging.codec import envelope_fields, envelope_from, micros, moment, pack, unpack
+from actors.messaging.envelope import Envelope
+from actors.store.session import Migration, Session
+
+MIGRATIONS = (
+    Migration(
+        "timers",
+        1,
+        (
+            "CREATE TABLE timers (owner TEXT NOT NULL, key TEXT NOT NULL, due INTEGER NOT NULL,"
+            " prolonged INTEGER NOT NULL, envelope BLOB NOT NULL, PRIMARY KEY (owner, key)) WITHOUT ROWID",
+            "CREATE INDEX timers_due ON timers (due)",
+        ),
+    ),
+)
+
+
+class Timers:
+    """A turn's changes to the timers, and those that are due."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._changes: dict[tuple[str, str], tuple[datetime, Envelope] | None] = {}
+        self.next_due: datetime | None = None
+
+    def change(self, owner: str, key: str, due: datetime | None, envelope: Envelope) -> None:
+        """Set (or with `due` None cancel) a timer within this turn; the last word counts."""
+        self._changes[owner, key] = None if due is None else (due, envelope)
+
+    def write(self) -> None:
+        """Store the turn's changes; called once, before the commit."""
+        if not self._changes:
+            return
+        gone = [name for name, change in self._changes.items() if change is None]
+        set_ = [
+            (owner, key, micros(change[0]), type(change[1].message).prolonged, pack(envelope_fields(change[1])))  # type: ignore[attr-defined]
+            for (owner, key), change in self._changes.items()
+            if change is not None
+        ]
+        self._changes = {}
+        if gone:
+            self._session.write_many("DELETE FROM timers WHERE owner = ? AND key = ?", gone)
+        if set_:
+            self._session.write_many(
+                "INSERT INTO timers VALUES (?, ?, ?, ?, ?) ON CONFLICT (owner, key) DO UPDATE"
+                " SET due = excluded.due, prolonged = excluded.prolonged, envelope = excluded.envelope",
+                set_,
+            )
+        self.look()
+
+    def look(self) -> None:
+        """Read when the next timer is due."""
+        row = self._session.one("SELECT due FROM timers ORDER BY due LIMIT 1")
+        self.next_due = moment(row[0]) if row else None
+
+    def take_due(self, now: datetime, limit: int) -> list[Envelope]:
+        """Remove and return up to `limit` timers that are due, the oldest first."""
+        if self.next_due is None or self.next_due > now:
+            return []
+        rows = self._session.all(
+            "SELECT owner, key, due, envelope FROM timers WHERE due <= ? ORDER BY due LIMIT ?", (micros(now), limit)
+        )
+        self._session.write_many("DELETE FROM timers WHERE owner = ? AND key = ?", [row[:2] for row in rows])
+        self.look()
+        return [
+            envelope_from(unpack(data))._replace(message_id=f"timer/{owner}/{key}/{due}")
+            for owner, key, due, data in rows
+        ]
+
+    def forget(self) -> None:
+        """The turn was abandoned: its changes never happened."""
+        self._changes = {}
+
+    def prolong(self, downtime: timedelta) -> None:
+        """Put timers that measure how long somebody else takes off by the time that nobody could work."""
+        self._session.write("UPDATE timers SET due = due + ? WHERE prolonged", (int(downtime.total_seconds() * 1e6),))
+        self.look()

@@ -1,0 +1,521 @@
+"""One turn: run actors until no mailbox has mail, in one transaction; nothing leaves before the commit.
+
+Reads no socket and knows no thread: inputs come as values, what may leave is returned as values. That makes a
+turn the same under the operating system and under a simulator.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from typing import Any, Final
+
+import structlog
+from thespian.actors import ActorAddress
+
+from actors.directory import log
+from actors.directory.messages import ReactionFailed
+from actors.directory.reaction import On
+from actors.directory.subscriptions import Subscriptions
+from actors.messaging.codec import CannotDecode, envelope_from
+from actors.messaging.envelope import COMMAND, EVENT, HERE, OPERATOR, Envelope
+from actors.messaging.frames import FrameContent
+from actors.messaging.message import Event, Message
+from actors.messaging.system_messages import Awaited, Failed
+from actors.runtime.clock import Clock, Ids
+from actors.runtime.effects import CLIENT, OUTBOX, UNLOGGED, Effects
+from actors.runtime.inprocess import InProcessSystem
+from actors.runtime.links import Links
+from actors.runtime.outbox import Outboxes
+from actors.runtime.retries import Backoff, Parked, Retries, conversation
+from actors.runtime.service import Answer, Delivery, Observed, Record
+from actors.runtime.timers import Timers
+from actors.store.session import StoreFailed
+from actors.store.sqlite import SqliteSession
+
+CATCH_UP_LINES: Final = 512
+TIMERS_PER_TURN: Final = 512
+NO_HANDLER: Final = "it has no handler for this message"
+
+
+class TurnTooLong(Exception):
+    """More messages than a turn may handle came of these inputs: they are run again one by one."""
+
+
+@dataclass(slots=True)
+class Inputs:
+    """What a turn takes: envelopes from clients, frames from peers, workers' answers with their outbox's name.
+
+    `buried` and `condemned_…` may not be handled any more: they go straight to the dead letters.
+    """
+
+    envelopes: list[Envelope] = field(default_factory=list)
+    answers: list[tuple[str, Answer]] = field(default_factory=list)
+    links: list[tuple[str, FrameContent]] = field(default_factory=list)
+    buried: list[Envelope] = field(default_factory=list)
+    condemned_links: list[tuple[str, FrameContent]] = field(default_factory=list)
+    condemned_answers: list[tuple[str, Answer]] = field(default_factory=list)
+
+    def size(self) -> int:
+        """How many inputs there are."""
+        return len(self.envelopes) + len(self.answers) + sum(len(content.envelopes) for _, content in self.links)
+
+    def singles(self) -> list[Inputs]:
+        """The same inputs, one a turn, in the same order."""
+        singles = [Inputs(answers=[answer]) for answer in self.answers]
+        for peer, content in self.links:
+            kind, number, acknowledged, envelopes = content
+            singles += [
+                Inputs(links=[(peer, FrameContent(kind, number + at, acknowledged, [envelope]))])
+                for at, envelope in enumerate(envelopes)
+            ] or [Inputs(links=[(peer, content)])]
+        return singles + [Inputs(envelopes=[envelope]) for envelope in self.envelopes]
+
+    def condemned(self) -> Inputs:
+        """The same inputs, not to be handled but buried; a peer's frame counts as taken, an answer as handled."""
+        return Inputs(condemned_links=self.links, buried=self.envelopes, condemned_answers=self.answers)
+
+    def suspect(self) -> str:
+        """The lasting name of a single input: the same when it is delivered again after a restart."""
+        if self.envelopes:
+            return f"{self.envelopes[0].target}/{self.envelopes[0].message_id}"
+        if self.answers:
+            outbox, answer = self.answers[0]
+            return f"{outbox}/{answer.payment_id}/{answer.finishes}"
+        return "/".join(f"{peer}/{content.number}" for peer, content in self.links)
+
+
+@dataclass(slots=True)
+class Waiter:
+    """A client that waits for one of `types` to be logged for a payment."""
+
+    types: frozenset[str]
+    target: str
+    causation_id: str
+
+
+@dataclass(slots=True)
+class Counters:
+    """What `status` shows of a cell since it started."""
+
+    turns: int = 0
+    messages: int = 0
+    failures: int = 0
+    restarts: int = 0
+    buried: int = 0
+
+
+class Turns:
+    """Runs turns over one cell's store. `escalate` is called when actors fail more often than they may."""
+
+    def __init__(
+        self, *, cell: str, session: SqliteSession, system: InProcessSystem, subscriptions: Subscriptions,
+        retries: Retries, timers: Timers, outboxes: Outboxes, links: Links, clock: Clock, ids: Ids, chance: Random,
+        peer_of: Callable[[int], str], own_slots: frozenset[int], immediate_retries: int, backoff: Backoff,
+        budget: int, resident: int, failed_actor: Callable[[str, datetime], None],
+    ) -> None:  # fmt: skip
+        self._cell = cell
+        self._session = session
+        self._system = system
+        self._subscriptions = subscriptions
+        self._retries = retries
+        self._timers = timers
+        self._outboxes = outboxes
+        self._links = links
+        self._clock = clock
+        self._ids = ids
+        self._chance = chance
+        self._peer_of = peer_of
+        self._own_slots = own_slots
+        self._immediate = immediate_retries
+        self._backoff = backoff
+        self._budget = budget
+        self._resident = resident
+        self._failed_actor = failed_actor
+        self._effects = Effects(cell, ids)
+        self._mail: deque[tuple[str, Envelope, On | None]] = system._pendingSends
+        self._records: list[Record] = []
+        self._replies: list[Envelope] = []
+        self._new_waiters: list[tuple[str, Waiter]] = []
+        self._turn = 0
+        self._log = structlog.get_logger("cell").bind(cell=cell)
+        self.waiting: dict[str, list[Waiter]] = {}
+        self.observers: tuple[str, ...] = ()
+        self.counters = Counters()
+
+    def open(self) -> None:
+        """Read where the log ends; called inside a transaction."""
+        self._turn = log.last_turn(self._session)
+        self._effects.number = log.end(self._session)
+
+    def log_end(self) -> int:
+        """The number that the log's next line will get, this turn's own lines counted."""
+        return self._effects.number
+
+    def run(
+        self, inputs: Inputs, *, starting: list[Envelope] | None = None
+    ) -> tuple[list[Envelope], list[tuple[str, bytes]]]:
+        """Run one turn and commit it; returns replies for clients and frames for peers.
+
+        Raises:
+            StoreFailed: the store refused; nothing of the turn counts. Call `abandon`, then try again.
+            TurnTooLong: likewise, for too many messages.
+        """
+        session, effects = self._session, self._effects
+        now = effects.now = self._clock.now()
+        self._records, self._replies, self._new_waiters = [], [], []
+        handled = 0
+        session.begin()
+        for envelope in starting or ():
+            self._mail.append((envelope.target, envelope, None))
+        for name, answer in inputs.answers:
+            self._admit_answer(name, answer)
+        for peer, content in inputs.links:
+            self._admit_frame(peer, content)
+        for envelope in inputs.envelopes:
+            self._admit(envelope)
+        self._condemn(inputs)
+        for envelope in self._timers.take_due(now, TIMERS_PER_TURN):
+            self._admit(envelope)
+        for parked in self._retries.due(now, TIMERS_PER_TURN):
+            self._deliver(parked.actor, parked.envelope, None, parked)
+        if self._subscriptions.lagging:
+            self._catch_up()
+        if self._outboxes.hungry:
+            self._outboxes.refill()
+        handled = self._drain(handled)
+        observed = 0
+        while observed < len(self._records) and self.observers:
+            fresh, observed = self._records[observed:], len(self._records)
+            for name in self.observers:
+                if name not in self._subscriptions.lagging:
+                    self._observe(name, fresh)
+            handled = self._drain(handled)
+        if self._records:
+            self._turn += 1
+            log.append(session, self._turn, now, self._records)
+        self._timers.write()
+        self._outboxes.write()
+        self._links.write()
+        frames = self._links.frames(now)
+        session.commit()
+        self._committed(handled)
+        return self._replies, frames
+
+    def abandon(self) -> None:
+        """Forget a turn that did not come to its commit: roll back, and whatever memory it may have touched."""
+        self._session.roll_back()
+        self._mail.clear()
+        self._system.drop_all()
+        self._timers.forget()
+        self._outboxes.forget()
+        self._session.begin()
+        try:
+            self._links.forget()
+            self._retries.look()
+            self._timers.look()
+            self._subscriptions.look()
+            self.open()
+        finally:
+            self._session.roll_back()
+
+    def await_(self, payment_id: str, waiter: Waiter, standing: bool) -> None:
+        """A client wants to hear of a payment: at once where it `standing` already, else when it is logged."""
+        if standing:
+            self._new_waiters.append((payment_id, waiter))
+        else:
+            self.waiting.setdefault(payment_id, []).append(waiter)
+
+    def records_of(self, payment_id: str) -> list[Record]:
+        """This turn's own lines about a payment, not yet in the store."""
+        return [record for record in self._records if record.envelope.payment_id == payment_id]
+
+    def redeliver(self, actor: str, envelope: Envelope) -> None:
+        """Deliver an envelope again, within this turn (a dead letter that is retried)."""
+        self._enqueue(actor, envelope)
+
+    def bury(self, actor: str, envelope: Envelope, attempts: int, cause: str) -> None:
+        """Give a message up: into the dead letters, and whoever waits for it hears so."""
+        self.counters.buried += 1
+        effects = self._effects
+        letter_id = self._ids.new_id("D", min(self._own_slots), effects.now)
+        self._retries.bury(letter_id, actor, envelope, now=effects.now, attempts=attempts, cause=cause)
+        name = type(envelope.message).__name__
+        self._log.error(
+            "dead letter", id=letter_id, actor=actor, type=name, cause=cause, payment_id=envelope.payment_id or None
+        )
+        effects.begin(actor, envelope)
+        if envelope.kind in (COMMAND, OPERATOR):
+            effects.answer(Failed(failed_message_id=envelope.message_id, failed_type=name, cause=cause))
+        elif envelope.payment_id:
+            effects.publish(ReactionFailed(subscriber=actor, event_type=name, dead_letter_id=letter_id, cause=cause))
+        self._take()
+
+    def _committed(self, handled: int) -> None:
+        self._outboxes.release()
+        self._links.committed()
+        self._system.drop_idle(self._resident)
+        if self.waiting or self._new_waiters:
+            self._wake_waiters()
+        self.counters.turns += 1
+        self.counters.messages += handled
+
+    def _drain(self, handled: int) -> int:
+        mail, deliver = self._mail, self._deliver
+        while mail:
+            target, envelope, on = mail.popleft()
+            handled += 1
+            if handled > self._budget:
+                raise TurnTooLong
+            deliver(target, envelope, on, None)
+        return handled
+
+    def _admit(self, envelope: Envelope) -> None:
+        """Take an envelope that comes from outside the cell, or from a timer."""
+        if envelope.payment_id:
+            if envelope.kind == COMMAND and envelope.sender[:7] == CLIENT:
+                envelope = envelope._replace(kind=OPERATOR)
+            self._note(envelope)
+        self._mail.append((envelope.target, envelope, None))
+
+    def _condemn(self, inputs: Inputs) -> None:
+        """Bury inputs that have ended the process before; their places in links and outboxes are used up."""
+        before = len(self._mail)
+        for peer, content in inputs.condemned_links:
+            self._admit_frame(peer, content)
+        for name, answer in inputs.condemned_answers:
+            self._admit_answer(name, answer)
+        condemned = [self._mail.pop()[1] for _ in range(len(self._mail) - before)]
+        for envelope in [*reversed(condemned), *inputs.buried]:
+            self.bury(envelope.target, envelope, 1, "it ended the process, again and again")
+
+    def _admit_frame(self, peer: str, content: FrameContent) -> None:
+        self._links.acknowledge(peer, content.acknowledged)
+        for fields in self._links.take(peer, content):
+            try:
+                self._admit(envelope_from(fields))
+            except CannotDecode as error:
+                self._log.error("message refused", peer=peer, error=str(error))
+
+    def _admit_answer(self, outbox: str, answer: Answer) -> None:
+        origin = None
+        if answer.finishes is not None:
+            origin = self._outboxes.origin(outbox, answer.finishes)
+            self._outboxes.finish(outbox, answer.finishes)
+        for at, result in enumerate(answer.results):
+            cause, flow, workflow = "", "", ""
+            if origin is not None:
+                cause, flow, workflow = origin.message_id, origin.flow, origin.workflow
+            envelope = Envelope(
+                f"{outbox}/{self._effects.number}/{at}", result, "reply", outbox, answer.target, answer.payment_id,
+                cause, 0, flow, workflow,
+            )  # fmt: skip
+            if answer.payment_id:
+                self._note(envelope)
+            self._mail.append((answer.target, envelope, None))
+
+    def _note(self, envelope: Envelope) -> None:
+        effects = self._effects
+        progress = envelope.message.progress
+        self._records.append(Record(effects.number, effects.now, envelope, progress, (envelope.target,)))
+        effects.number += 1
+
+    def _deliver(self, target: str, envelope: Envelope, on: On | None, parked: Parked | None) -> None:
+        retries = self._retries
+        if retries.conversations and parked is None and (target, conversation(envelope)) in retries.conversations:
+            retries.park(target, envelope, due=None, attempt=0, cause="waits behind an earlier message of its payment")
+            return
+        session, effects = self._session, self._effects
+        failure: Exception | None = None
+        for _ in range(1 + self._immediate):
+            effects.begin(target, envelope)
+            session.guard()
+            try:
+                handled = self._handle(target, envelope, on)
+            except StoreFailed:
+                raise
+            except Exception as error:
+                if not session.whole:
+                    raise StoreFailed(f"the transaction is gone after {error}") from error
+                session.take_back()
+                effects.take_back()
+                self._system.drop(target)
+                self.counters.failures += 1
+                failure = error
+                continue
+            session.release()
+            self._take()
+            if not handled:
+                self.bury(target, envelope, 1, NO_HANDLER)
+            if parked is not None:
+                retries.done(parked, effects.now)
+            return
+        assert failure is not None
+        self._give_way(target, envelope, failure, parked)
+
+    def _handle(self, target: str, envelope: Envelope, on: On | None) -> bool:
+        """Run the handler; false where there is none."""
+        ref = self._system.actorRegistry.get(target)
+        if ref is None:
+            ref = self._system.find(target)
+            if ref is None:
+                return False
+        instance = ref.instance
+        message: Message | None = envelope.message
+        if on is None and envelope.kind == EVENT:
+            # A delivery without its reaction in hand: a parked event, a dead letter retried, a plain subscriber.
+            return self._handle_event(target, envelope, instance)
+        if on is not None:
+            message = on.make(message)
+            if message is None:
+                return True
+        handler = instance.handlers.get(type(message))
+        if handler is None:
+            return isinstance(message, Failed | Event) and on is None
+        instance.receiveMessage(Delivery(handler, message, self._effects), ActorAddress(envelope.sender))
+        return True
+
+    def _handle_event(self, target: str, envelope: Envelope, instance: Any) -> bool:
+        routes, _ = self._subscriptions.routes(type(envelope.message), envelope.flow, envelope.workflow)
+        mine = [on for subscriber, on in routes if subscriber == target]
+        address = ActorAddress(envelope.sender)
+        for on in mine or [None]:
+            message = envelope.message if on is None else on.make(envelope.message)
+            handler = None if message is None else instance.handlers.get(type(message))
+            if message is not None and handler is not None:
+                instance.receiveMessage(Delivery(handler, message, self._effects), address)
+        return True
+
+    def _give_way(self, target: str, envelope: Envelope, error: Exception, parked: Parked | None) -> None:
+        """A handler has failed as often as it may at once: park the message, or bury it."""
+        cause = f"{type(error).__name__}: {error}"
+        now = self._effects.now
+        attempt = (parked.attempt if parked else 0) + 1
+        self.counters.restarts += 1
+        self._log.warning(
+            "handler failed", actor=target, type=type(envelope.message).__name__, attempt=attempt, cause=cause,
+            payment_id=envelope.payment_id or None, exc_info=error,
+        )  # fmt: skip
+        if attempt > self._backoff.attempts:
+            self.bury(target, envelope, attempt * (1 + self._immediate), cause)
+            if parked is not None:
+                self._retries.done(parked, now)
+            return
+        due = now + self._backoff.delay(attempt, self._chance.random())
+        if parked is None:
+            self._failed_actor(target, now)
+            self._retries.park(target, envelope, due=due, attempt=attempt, cause=cause)
+        else:
+            self._retries.again(parked, due=due, cause=cause)
+
+    def _take(self) -> None:
+        """The handler has returned: what it did takes effect within the turn."""
+        effects = self._effects
+        now = effects.now
+        if effects.timers:
+            for key, due, timed in effects.timers:
+                self._timers.change(effects.actor, key, due, timed)
+        outgoing = effects.outgoing
+        if not outgoing:
+            return
+        number = effects.start
+        records, mail = self._records, self._mail
+        for envelope in outgoing:
+            target = envelope.target
+            if not target:
+                routes, progress = self._subscriptions.routes(type(envelope.message), envelope.flow, envelope.workflow)
+                records.append(Record(number, now, envelope, progress, tuple([route[0] for route in routes])))
+                number += 1
+                lagging = self._subscriptions.lagging
+                for subscriber, on in routes:
+                    if not lagging or subscriber not in lagging:
+                        mail.append((subscriber, envelope, on))
+                continue
+            if envelope.message_id != UNLOGGED:
+                records.append(Record(number, now, envelope, envelope.message.progress, (target,)))
+                number += 1
+            if target[:7] == CLIENT:
+                self._replies.append(envelope)
+            elif target[:7] == OUTBOX:
+                self._outboxes.add(envelope)
+            elif envelope.slot == HERE or envelope.slot in self._own_slots:
+                mail.append((target, envelope, None))
+            else:
+                self._links.add(self._peer_of(envelope.slot), envelope)
+        effects.outgoing, effects.timers = [], []
+
+    def _enqueue(self, target: str, envelope: Envelope) -> None:
+        self._mail.append((target, envelope, None))
+
+    def _catch_up(self) -> None:
+        """Let subscribers that are behind read on; at the log's end they are live again."""
+        stored_end = log.end(self._session)
+        for subscriber, offset in list(self._subscriptions.lagging.items()):
+            records = log.read(self._session, offset, CATCH_UP_LINES)
+            next_offset = records[-1].offset + 1 if records else stored_end
+            observes = subscriber in self.observers
+            if observes and records:
+                self._observe(subscriber, records)
+            if next_offset >= stored_end and not observes:
+                records += [record for record in self._records if record.offset >= next_offset]
+            if not observes:
+                for record in records:
+                    if record.envelope.kind == EVENT:
+                        self._deliver_logged(subscriber, record)
+            self._subscriptions.advance(subscriber, next_offset, stored_end)
+
+    def _deliver_logged(self, subscriber: str, record: Record) -> None:
+        envelope = record.envelope
+        routes, _ = self._subscriptions.routes(type(envelope.message), envelope.flow, envelope.workflow)
+        for name, on in routes:
+            if name == subscriber:
+                self._mail.append((name, envelope, on))
+
+    def _observe(self, observer: str, records: list[Record]) -> None:
+        """Give an observer the log's lines; a line it can't take is buried alone, the others are observed."""
+        tick = Envelope("", Observed(records=tuple(records)), "timer", "directory", observer)
+        session, effects = self._session, self._effects
+        effects.begin(observer, tick)
+        session.guard()
+        try:
+            self._handle(observer, tick, None)
+        except StoreFailed:
+            raise
+        except Exception as error:
+            if not session.whole:
+                raise StoreFailed(f"the transaction is gone after {error}") from error
+            session.take_back()
+            effects.take_back()
+            self._system.drop(observer)
+            if len(records) > 1:
+                for record in records:
+                    self._observe(observer, [record])
+            elif not isinstance(records[0].envelope.message, ReactionFailed):
+                self._log.error("observer failed", actor=observer, exc_info=error)
+                self.bury(observer, records[0].envelope._replace(kind=EVENT), 1, f"{type(error).__name__}: {error}")
+            return
+        session.release()
+        self._take()
+
+    def _wake_waiters(self) -> None:
+        for payment_id, waiter in self._new_waiters:
+            self._answer_waiter(payment_id, waiter, next(iter(waiter.types)), "")
+        if not self.waiting:
+            return
+        for record in self._records:
+            waiters = self.waiting.get(record.envelope.payment_id)
+            if not waiters:
+                continue
+            name = type(record.envelope.message).__name__
+            for waiter in [waiter for waiter in waiters if name in waiter.types]:
+                waiters.remove(waiter)
+                self._answer_waiter(record.envelope.payment_id, waiter, name, record.progress or "")
+            if not waiters:
+                del self.waiting[record.envelope.payment_id]
+
+    def _answer_waiter(self, payment_id: str, waiter: Waiter, name: str, progress: str) -> None:
+        answer = Awaited(payment_id=payment_id, type=name, status=progress)
+        self._replies.append(Envelope("", answer, "reply", "waiting", waiter.target, payment_id, waiter.causation_id))

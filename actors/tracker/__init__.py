@@ -1,0 +1,1 @@
+"""The Tracker: observes every payment and coordinates none."""

@@ -1,0 +1,168 @@
+"""The Tracker: reads the log once a turn, keeps each payment's status and deadline, coordinates nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any, ClassVar, Final
+
+from actors.messaging.codec import micros
+from actors.runtime.service import CellContext, Observed, Record, Service, Started, Turn
+from actors.tracker.messages import PaymentStalled, SweepDeadlines
+from actors.tracker.model import UNKNOWN, Patience, follow, why_stalled
+from actors.tracker.store import MIGRATIONS, TrackerStore, Writes
+from actors.vocabulary.order import PaymentOrder
+from actors.vocabulary.reason import NARRATIVE, Reason
+from actors.vocabulary.slots import BadId, slot_in
+
+SWEEP: Final = "sweep"
+SWEEP_LIMIT: Final = 200  # payments that one sweep calls a person for; the next one follows at once
+
+
+class Tracker(Service):
+    """One row for each payment of this cell, written at most once a turn."""
+
+    name = "tracker"
+    migrations = MIGRATIONS
+    observes = True
+
+    def prepare(self, context: CellContext) -> None:
+        """Make the store; nothing is kept in memory but whether a sweep is due."""
+        settings = context.settings
+        self._store = TrackerStore(context.session)
+        self._slots = context.slots
+        self._resources = context.resources
+        self._sweep_every = timedelta(seconds=settings.tracker.sweep_seconds)
+        self._shortest = timedelta(seconds=settings.tracker.stalled_after_seconds)
+        executing = settings.tracker.executing_after_seconds * max(1.0, settings.payment.timeout_factor)
+        self._patience = Patience(
+            moving=self._shortest // _MICROSECOND, executing=timedelta(seconds=executing) // _MICROSECOND
+        )
+        self._sweeping = False
+
+    def observe(self, message: Observed, turn: Turn) -> None:
+        """Fold the turn's lines into one write for each payment they are about."""
+        by_payment: dict[str, list[Record]] = {}
+        for record in message.records:
+            payment_id = record[2][5]  # record.envelope.payment_id, in half the time
+            if payment_id in by_payment:
+                by_payment[payment_id].append(record)
+            elif payment_id:
+                by_payment[payment_id] = [record]
+        if not by_payment:
+            return
+        known = self._store.known(by_payment)
+        writes = Writes()
+        answered = _Answered(self._resources.get("reactions"))
+        now = micros(turn.now)
+        for payment_id, records in by_payment.items():
+            row = known.get(payment_id)
+            order = None if row else self._order_in(payment_id, records)
+            if row:
+                flow, workflow, before = row
+            elif order:
+                flow, workflow, before = order.flow, order.workflow, UNKNOWN
+            else:
+                continue
+            after = follow(before, records)
+            if after is before or after.moved_at is None:
+                continue
+            unanswered = after.status == "executing" and bool(answered.missing(after.last_event, workflow))
+            patience = self._patience.for_payment(after.status, flow, unanswered=unanswered)
+            deadline = None if patience is None else now + patience
+            moved_at = now if after.moved_at is turn.now else micros(after.moved_at)
+            if order:
+                writes.add(order, after, moved_at, deadline)
+            else:
+                writes.change(payment_id, before, after, moved_at, deadline)
+        self._store.write(writes)
+        if writes.waiting and not self._sweeping:
+            self._sweep_after(self._sweep_every, turn)
+
+    def sweep(self, message: SweepDeadlines, turn: Turn) -> None:
+        """Publish `PaymentStalled` for payments past their deadline; their status follows from that event."""
+        overdue = self._store.overdue(micros(turn.now), SWEEP_LIMIT)
+        answered = _Answered(self._resources.get("reactions"))
+        for payment in overdue:
+            standing = payment.standing
+            missing = answered.missing(standing.last_event, payment.workflow)
+            text = why_stalled(
+                standing,
+                flow=payment.flow,
+                workflow=payment.workflow,
+                missing=missing,
+                waited_seconds=payment.waited_seconds,
+            )
+            stalled = PaymentStalled(
+                payment_id=payment.payment_id,
+                last_message=standing.last_type,
+                missing=", ".join(missing),
+                reason=Reason(NARRATIVE, text),
+            )
+            turn.publish(stalled, payment_id=payment.payment_id, flow=payment.flow, workflow=payment.workflow)
+        if overdue:
+            self._store.forget_deadlines(payment.payment_id for payment in overdue)
+        self._sweep_again(turn)
+
+    def started(self, message: Started, turn: Turn) -> None:
+        """Nobody could answer while the cell was down: deadlines are prolonged by that time."""
+        if message.downtime:
+            self._store.prolong_deadlines(message.downtime // _MICROSECOND)
+        self._sweep_again(turn)
+
+    def _sweep_again(self, turn: Turn) -> None:
+        """Sweep at the next deadline; without any, the next payment that moves starts the sweeping again."""
+        deadline = self._store.next_deadline()
+        if deadline is None:
+            self._sweeping = False
+        elif deadline <= turn.now:
+            self._sweep_after(timedelta(0), turn)
+        else:
+            # A payment that moves meanwhile has a deadline no earlier than the shortest patience from now.
+            after = min(deadline - turn.now, self._shortest)
+            self._sweep_after(max(after, self._sweep_every), turn)
+
+    def _sweep_after(self, after: timedelta, turn: Turn) -> None:
+        turn.timer(SWEEP, after, SweepDeadlines())
+        self._sweeping = True
+
+    def _order_in(self, payment_id: str, records: Iterable[Record]) -> PaymentOrder | None:
+        """The order of a payment that is new here, from the first message that carries it."""
+        order = next((order for record in records if (order := order_of(record.envelope.message))), None)
+        if order is None or order.payment_id != payment_id:
+            return None
+        try:
+            # Accepted here and sent on to the debtor's partition: the tracker over there follows it.
+            return order if slot_in(payment_id) in self._slots else None
+        except BadId:
+            return None
+
+    handlers: ClassVar[Any] = {Observed: observe, SweepDeadlines: sweep, Started: started}
+
+
+def order_of(message: object) -> PaymentOrder | None:
+    """The order that a message carries, by itself or in its facts, whatever service it belongs to."""
+    order = getattr(message, "order", None)
+    if order is None:
+        order = getattr(getattr(message, "facts", None), "order", None)
+    return order if isinstance(order, PaymentOrder) else None
+
+
+class _Answered:
+    """Asks once a turn for each kind of event whose reaction to it is missing."""
+
+    def __init__(self, reactions: Any) -> None:
+        self._reactions = reactions
+        self._missing: dict[tuple[str, str], tuple[str, ...]] = {}
+
+    def missing(self, event_type: str, workflow: str) -> tuple[str, ...]:
+        if self._reactions is None or not event_type:
+            return ()
+        key = (event_type, workflow)
+        missing = self._missing.get(key)
+        if missing is None:
+            missing = self._missing[key] = tuple(self._reactions.missing(event_type, workflow))
+        return missing
+
+
+_MICROSECOND: Final = timedelta(microseconds=1)

@@ -1,0 +1,161 @@
+"""What may be said of a payment after each line of the log, and how long it may stand still. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from actors.messaging import codec
+from actors.messaging.envelope import CHOREOGRAPHED, EVENT
+from actors.vocabulary.reason import NARRATIVE, Reason
+
+if TYPE_CHECKING:
+    from actors.messaging.message import Message
+    from actors.runtime.service import Record
+
+MOVING: Final = ("received", "debiting", "screening", "executing", "compensating")
+FINAL: Final = frozenset({"completed", "rejected", "cancelled", "returned"})
+RARE: Final = frozenset({"held", "needs_attention", "rejected", "cancelled", "returned"})
+STATUSES: Final = (*MOVING, "held", "completed", "rejected", "cancelled", "returned", "needs_attention")
+
+# An end, or the call for a person, is believed of every payment that has not ended; the rest goes forward.
+_ENDS: Final = FINAL | {"needs_attention"}
+MOVES: Final[Mapping[str, frozenset[str]]] = {
+    "": frozenset(STATUSES),  # the first line of a payment
+    "received": frozenset(STATUSES) - {"received"},
+    "debiting": frozenset({"screening", "held", "executing", "compensating"}) | _ENDS,
+    "screening": frozenset({"debiting", "held", "executing", "compensating"}) | _ENDS,
+    "held": frozenset({"debiting", "executing", "compensating"}) | _ENDS,
+    "executing": frozenset({"compensating"}) | _ENDS,
+    "compensating": _ENDS,
+    "completed": frozenset({"returned", "needs_attention"}),
+    "rejected": frozenset({"needs_attention"}),
+    "cancelled": frozenset({"needs_attention"}),
+    "returned": frozenset({"needs_attention"}),
+    "needs_attention": frozenset(STATUSES) - {"received", "needs_attention"},
+}
+
+
+class Standing(NamedTuple):
+    """What is known of one payment: its status with the reason for it, and what moved it last.
+
+    `last_type` is the last message of any kind, `last_event` the last published one, `reached` the actors
+    that got that one.
+    """
+
+    status: str = ""
+    reason: str | None = None
+    reason_text: str = ""
+    last_type: str = ""
+    last_event: str = ""
+    reached: str = ""
+    moved_at: datetime | None = None
+
+
+UNKNOWN: Final = Standing()
+
+
+def follow(standing: Standing, records: Iterable[Record]) -> Standing:
+    """Where the payment stands after `records`, in the log's order; `standing` itself if nothing is new.
+
+    Lines without progress still show that the payment moves, until it has ended. A line that would lead
+    backwards (a late `executing` after the end, a repeated `received`) changes no status.
+    """
+    status, reason, text, _, last_event, reached, moved_at = standing
+    last: Message | None = None
+    event: Message | None = None
+    receivers: tuple[str, ...] = ()
+    for _, at, envelope, progress, received_by in records:
+        if progress is not None and progress in MOVES[status]:
+            said = _reason_in(envelope.message)
+            if status in FINAL and _only_a_follower_failed(envelope.message):
+                continue
+            status = progress
+            reason, text = said
+        elif status in FINAL:
+            continue
+        elif progress == status == "needs_attention":
+            said = _reason_in(envelope.message)
+            if said[1]:
+                reason, text = said
+        moved_at = at
+        last = envelope.message
+        if envelope.kind == EVENT:
+            event, receivers = last, received_by
+    if last is None:
+        return standing
+    if event is not None:
+        last_event, reached = type(event).__name__, ", ".join(receivers)
+    return Standing(status, reason, text, type(last).__name__, last_event, reached, moved_at)
+
+
+_NO_REASON: Final = (None, "")
+
+
+def _reason_in(message: Message) -> tuple[str | None, str]:
+    """The reason that the message gives for what it says, as code and words."""
+    reason = getattr(message, "reason", None)
+    if reason.__class__ is Reason:
+        return reason.code, reason.text
+    cause = getattr(message, "cause", None)
+    if cause is None:
+        return _NO_REASON
+    who, what = getattr(message, "subscriber", "an actor"), getattr(message, "event_type", "a message")
+    letter = getattr(message, "dead_letter_id", "")
+    return NARRATIVE, f"the reaction of {who} to {what} failed: {cause} (dead letter {letter})"
+
+
+def _only_a_follower_failed(message: Message) -> bool:
+    """Whether a reaction to a payment's end failed: a mail or a copy is missing, the payment is not."""
+    failed = codec.type_names.get(getattr(message, "event_type", ""))
+    return failed is not None and failed.progress in FINAL
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a payment may stand still before a person is called, in microseconds.
+
+    `moving` holds between the steps of a choreographed payment, `executing` while the bank has it and, since
+    a saga watches its own steps, for every orchestrated one. Held ones wait for a person whom AML watches.
+    """
+
+    moving: int
+    executing: int
+
+    def for_payment(self, status: str, flow: str, *, unanswered: bool = False) -> int | None:
+        """How long this payment may stand still, or None where nobody waits for a message.
+
+        `unanswered` says that an actor which should react to the last event is known not to.
+        """
+        if status not in MOVING:
+            return None
+        if flow == CHOREOGRAPHED and (unanswered or status != "executing"):
+            return self.moving
+        return self.executing
+
+
+def why_stalled(
+    standing: Standing, *, flow: str, workflow: str, missing: tuple[str, ...], waited_seconds: float
+) -> str:
+    """One sentence for the person who looks at the payment: what it waits for, and whose reaction is missing.
+
+    >>> debited = Standing("debiting", last_type="AccountDebited", last_event="AccountDebited")
+    >>> told = {"flow": "choreographed", "workflow": "debit-first", "waited_seconds": 30}
+    >>> why_stalled(debited, missing=("aml",), **told)
+    'nobody answered AccountDebited within 30 s: the reaction of aml is missing'
+    >>> why_stalled(debited, missing=(), **told)
+    'nobody answered AccountDebited within 30 s: no service reacts to AccountDebited in the debit-first order'
+    """
+    event = standing.last_event
+    if flow == CHOREOGRAPHED and event:
+        unanswered = f"nobody answered {event} within {waited_seconds:g} s"
+        if missing:
+            are = "reaction of {} is" if len(missing) == 1 else "reactions of {} are"
+            return f"{unanswered}: the {are.format(' and '.join(missing))} missing"
+        if standing.status != "executing":
+            if standing.reached:
+                return f"{unanswered}: {standing.reached} got it and said nothing"
+            return f"{unanswered}: no service reacts to {event} in the {workflow} order"
+    return f"nothing has moved for {waited_seconds:g} s since {standing.last_type}"

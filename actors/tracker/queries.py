@@ -1,0 +1,127 @@
+"""What shell, console and API read of the payments, in the names of docs/reference; never writes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from string import ascii_lowercase, ascii_uppercase
+from typing import Any, Final
+
+from actors.messaging.codec import micros, moment
+from actors.store.session import Reader, Row
+from actors.tracker.model import MOVING, RARE, STATUSES
+from actors.vocabulary.money import decimal_text
+
+_AS_STORED: Final = (
+    "status", "reason", "reason_text", "flow", "workflow", "workflow_version", "batch_id", "end_to_end_id",
+    "uetr", "debtor_account",
+)  # fmt: skip
+_COLUMNS: Final = (
+    "payment_id", "idempotency_key", *_AS_STORED, "creditor_name", "creditor_account", "creditor_country",
+    "creditor_email", "creditor_date_of_birth", "remittance", "amount", "currency", "created_at",
+    "updated_at",
+)  # fmt: skip
+_SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM tracker_payments"
+_SEARCHED: Final = (
+    "payment_id", "idempotency_key", "end_to_end_id", "uetr", "creditor_name", "creditor_account",
+    "remittance", "reason_text", "debtor_account",
+)  # fmt: skip
+_ASCII_LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)  # what lower() does in SQLite
+
+
+def payment(reader: Reader, payment_id: str) -> dict[str, Any] | None:
+    """One payment, or None where this cell has none of that id."""
+    row = reader.one(f"{_SELECT} WHERE payment_id = ?", (payment_id,))
+    return None if row is None else _shown(row)
+
+
+def payments(
+    reader: Reader,
+    *,
+    status: str | None = None,
+    flow: str | None = None,
+    debtor: str | None = None,
+    batch: str | None = None,
+    reason: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    search: str | None = None,
+    limit: int = 100,
+) -> list[dict[str, Any]]:
+    """Payments that meet every condition given, the newest first; `since` and `until` bound their acceptance.
+
+    `search` finds its text anywhere in ids, names, accounts and remittance; case matters only beyond ASCII.
+    """
+    conditions: list[str] = []
+    parameters: list[Any] = []
+    if status is not None:
+        conditions.append("rare = ?" if status in RARE else "status = ?")
+        parameters.append(status)
+        if status in MOVING:
+            conditions.append("deadline IS NOT NULL")  # few are under way: the index finds them
+    equal = {"flow": flow, "debtor_account": debtor, "batch_id": batch, "reason": reason}
+    for column, value in equal.items():
+        if value is not None:
+            conditions.append(f"{column} = ?")
+            parameters.append(value)
+    if since is not None:
+        conditions.append("created_at >= ?")
+        parameters.append(micros(since))
+    if until is not None:
+        conditions.append("created_at < ?")
+        parameters.append(micros(until))
+    if search:
+        pattern = (
+            "%" + search.translate(_ASCII_LOWER).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        )
+        conditions.append("(" + " OR ".join(f"lower({column}) LIKE ? ESCAPE '\\'" for column in _SEARCHED) + ")")
+        parameters.extend([pattern] * len(_SEARCHED))
+    where = " WHERE " + " AND ".join(conditions) if conditions else ""
+    rows = reader.all(
+        f"{_SELECT}{where} ORDER BY payment_id DESC LIMIT ?",
+        (*parameters, limit),
+    )
+    return [_shown(row) for row in rows]
+
+
+def counts(reader: Reader) -> dict[str, int]:
+    """How many payments have each status; statuses that none has are 0."""
+    stored: dict[str, int] = dict(reader.all("SELECT status, payments FROM tracker_counts"))
+    return {status: stored.get(status, 0) for status in STATUSES}
+
+
+def by_batch(reader: Reader, batch_id: str | None = None) -> list[dict[str, Any]]:
+    """Number and sum of the payments of each batch (or of one) for each currency and status."""
+    where, parameters = ("batch_id IS NOT NULL", ()) if batch_id is None else ("batch_id = ?", (batch_id,))
+    rows = reader.all(
+        "SELECT batch_id, currency, status, count(*), sum(amount) FROM tracker_payments"
+        f" WHERE {where} GROUP BY batch_id, currency, status ORDER BY batch_id, currency, status",
+        parameters,
+    )
+    return [
+        {"batch_id": batch, "currency": currency, "status": status, "payments": number,
+         "amount": decimal_text(int(amount), currency)}
+        for batch, currency, status, number, amount in rows
+    ]  # fmt: skip
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    currency = values["currency"]
+    return {
+        "payment_id": values["payment_id"],
+        "idempotency_key": values["idempotency_key"],
+        "duplicate": False,
+        **{name: values[name] for name in _AS_STORED},
+        "creditor": {
+            "name": values["creditor_name"],
+            "account": values["creditor_account"],
+            "country": values["creditor_country"],
+            "email": values["creditor_email"],
+            "date_of_birth": values["creditor_date_of_birth"],
+        },
+        "remittance": values["remittance"],
+        "amount": decimal_text(values["amount"], currency),
+        "currency": currency,
+        "created_at": moment(values["created_at"]).isoformat(),
+        "updated_at": moment(values["updated_at"]).isoformat(),
+    }

@@ -1,0 +1,195 @@
+"""The Tracker's tables: a row for each payment, a number for each status. No rule about what they mean.
+
+`rare` repeats the statuses that few payments have, so that an index finds them and costs the others nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from actors.messaging.codec import micros, moment
+from actors.store.session import Migration, Session
+from actors.tracker.model import RARE, Standing
+from actors.vocabulary.order import PaymentOrder
+
+MIGRATIONS: Final = (
+    Migration(
+        "tracker",
+        1,
+        (
+            """CREATE TABLE tracker_payments (
+                payment_id TEXT PRIMARY KEY,
+                status TEXT NOT NULL,
+                rare TEXT,
+                reason TEXT,
+                reason_text TEXT NOT NULL,
+                last_type TEXT NOT NULL,
+                last_event TEXT NOT NULL,
+                reached TEXT NOT NULL,
+                updated_at BIGINT NOT NULL,
+                deadline BIGINT,
+                flow TEXT NOT NULL,
+                workflow TEXT NOT NULL,
+                workflow_version INTEGER NOT NULL,
+                created_at BIGINT NOT NULL,
+                amount BIGINT NOT NULL,
+                currency TEXT NOT NULL,
+                debtor_account TEXT NOT NULL,
+                creditor_name TEXT NOT NULL,
+                creditor_account TEXT NOT NULL,
+                creditor_country TEXT,
+                creditor_email TEXT,
+                creditor_date_of_birth TEXT,
+                idempotency_key TEXT NOT NULL,
+                end_to_end_id TEXT NOT NULL,
+                uetr TEXT NOT NULL,
+                remittance TEXT NOT NULL,
+                batch_id TEXT
+            ) WITHOUT ROWID""",
+            "CREATE INDEX tracker_deadlines ON tracker_payments (deadline) WHERE deadline IS NOT NULL",
+            "CREATE INDEX tracker_rare ON tracker_payments (rare) WHERE rare IS NOT NULL",
+            "CREATE INDEX tracker_batches ON tracker_payments (batch_id) WHERE batch_id IS NOT NULL",
+            "CREATE INDEX tracker_debtors ON tracker_payments (debtor_account)",
+            """CREATE TABLE tracker_counts (
+                status TEXT PRIMARY KEY,
+                payments BIGINT NOT NULL
+            ) WITHOUT ROWID""",
+        ),
+    ),
+)
+
+_INSERT: Final = "INSERT INTO tracker_payments VALUES (" + ", ".join("?" * 27) + ")"
+_UPDATE: Final = """UPDATE tracker_payments SET status = ?, rare = ?, reason = ?, reason_text = ?,
+    last_type = ?, last_event = ?, reached = ?, updated_at = ?, deadline = ? WHERE payment_id = ?"""
+_COUNT: Final = """INSERT INTO tracker_counts VALUES (?, ?)
+    ON CONFLICT (status) DO UPDATE SET payments = tracker_counts.payments + excluded.payments"""
+_STANDING: Final = "payment_id, flow, workflow, status, reason, reason_text, last_type, last_event, reached"
+_STANDINGS: Final = f"""SELECT {_STANDING}
+    FROM tracker_payments WHERE payment_id IN ({{}})"""
+_SIZES: Final = (1, 8, 64, 512)  # a few fixed lengths, so that few statements are prepared
+_STANDINGS_OF: Final = {size: _STANDINGS.format(", ".join("?" * size)) for size in _SIZES}
+_OVERDUE: Final = f"""SELECT {_STANDING}, updated_at, deadline
+    FROM tracker_payments WHERE deadline <= ? ORDER BY deadline LIMIT ?"""
+
+
+class Known(NamedTuple):
+    """A payment that has a row: where it stands, and who drives it."""
+
+    flow: str
+    workflow: str
+    standing: Standing
+
+
+class Overdue(NamedTuple):
+    """A payment whose deadline has passed; `waited_seconds` is how long it was given."""
+
+    payment_id: str
+    flow: str
+    workflow: str
+    standing: Standing
+    waited_seconds: float
+
+
+class Writes:
+    """A turn's rows, and by how much each status's number changes; `waiting`: some row has a deadline."""
+
+    __slots__ = ("changed", "counts", "new", "waiting")
+
+    def __init__(self) -> None:
+        self.new: list[tuple[object, ...]] = []
+        self.changed: list[tuple[object, ...]] = []
+        self.counts: dict[str, int] = {}
+        self.waiting = False
+
+    def add(self, order: PaymentOrder, standing: Standing, moved_at: int, deadline: int | None) -> None:
+        """A payment that has no row yet."""
+        status, reason, reason_text, last_type, last_event, reached, _ = standing
+        creditor, amount = order.creditor, order.amount
+        rare = status if status in RARE else None
+        self.new.append((
+            order.payment_id, status, rare, reason, reason_text, last_type, last_event, reached, moved_at,
+            deadline, order.flow, order.workflow, order.workflow_version, micros(order.created_at), amount.amount,
+            amount.currency, order.debtor_account, creditor.name, creditor.account, creditor.country,
+            creditor.email, creditor.date_of_birth, order.idempotency_key, order.end_to_end_id, order.uetr,
+            order.remittance, order.batch_id,
+        ))  # fmt: skip
+        self.counts[status] = self.counts.get(status, 0) + 1
+        if deadline is not None:
+            self.waiting = True
+
+    def change(self, payment_id: str, before: Standing, after: Standing, moved_at: int, deadline: int | None) -> None:
+        """A payment whose row stands."""
+        status, reason, reason_text, last_type, last_event, reached, _ = after
+        rare = status if status in RARE else None
+        self.changed.append(
+            (
+                status,
+                rare,
+                reason,
+                reason_text,
+                last_type,
+                last_event,
+                reached,
+                moved_at,
+                deadline,
+                payment_id,
+            )
+        )
+        if status != before.status:
+            self.counts[status] = self.counts.get(status, 0) + 1
+            self.counts[before.status] = self.counts.get(before.status, 0) - 1
+        if deadline is not None:
+            self.waiting = True
+
+
+class TrackerStore:
+    """Reads and writes of the Tracker; moments are microseconds since 1970."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def known(self, payment_ids: Iterable[str]) -> dict[str, Known]:
+        """Those of `payment_ids` that have a row."""
+        ids = list(payment_ids)
+        found: dict[str, Known] = {}
+        largest = _SIZES[-1]
+        for start in range(0, len(ids), largest):
+            part = ids[start : start + largest]
+            size = next(size for size in _SIZES if size >= len(part))
+            part.extend([""] * (size - len(part)))
+            for payment_id, flow, workflow, *standing in self._session.all(_STANDINGS_OF[size], part):
+                found[payment_id] = Known(flow, workflow, Standing(*standing))
+        return found
+
+    def write(self, writes: Writes) -> None:
+        """Write a turn's rows, and bring the numbers of each status up to date."""
+        if writes.new:
+            self._session.write_many(_INSERT, writes.new)
+        if writes.changed:
+            self._session.write_many(_UPDATE, writes.changed)
+        moved = [(status, by) for status, by in writes.counts.items() if by]
+        if moved:
+            self._session.write_many(_COUNT, moved)
+
+    def overdue(self, now: int, limit: int) -> list[Overdue]:
+        """Payments whose deadline has passed, the longest overdue first."""
+        return [
+            Overdue(payment_id, flow, workflow, Standing(*standing), (deadline - updated_at) / 1_000_000)
+            for payment_id, flow, workflow, *standing, updated_at, deadline in self._session.all(_OVERDUE, (now, limit))
+        ]
+
+    def forget_deadlines(self, payment_ids: Iterable[str]) -> None:
+        """These payments are waited for no more."""
+        rows = [(payment_id,) for payment_id in payment_ids]
+        self._session.write_many("UPDATE tracker_payments SET deadline = NULL WHERE payment_id = ?", rows)
+
+    def prolong_deadlines(self, by: int) -> None:
+        """Nobody could move while the cell was down: every deadline is later by so much."""
+        self._session.write("UPDATE tracker_payments SET deadline = deadline + ? WHERE deadline IS NOT NULL", (by,))
+
+    def next_deadline(self) -> datetime | None:
+        """The earliest deadline, or None where no payment has one."""
+        row = self._session.one("SELECT min(deadline) FROM tracker_payments WHERE deadline IS NOT NULL")
+        return None if row is None or row[0] is None else moment(row[0])

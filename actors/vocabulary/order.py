@@ -1,0 +1,55 @@
+"""The payment order as accepted: immutable facts, carried by messages; no rule about what to do with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from actors.vocabulary.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creditor:
+    """Who is paid. `country` is ISO 3166-1 alpha-2, `date_of_birth` is ISO 8601 or None."""
+
+    name: str
+    account: str
+    country: str | None = None
+    email: str | None = None
+    date_of_birth: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentOrder:
+    """One accepted order to move `amount` from `debtor_account` to `creditor`.
+
+    `flow` (`orchestrated` or `choreographed`) and `workflow` (the order of steps, with its version) are
+    those of the moment of acceptance, for the payment's whole life.
+    """
+
+    payment_id: str
+    idempotency_key: str
+    debtor_account: str
+    creditor: Creditor
+    amount: Money
+    end_to_end_id: str
+    uetr: str
+    remittance: str
+    flow: str
+    workflow: str
+    workflow_version: int
+    batch_id: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFacts:
+    """What a choreographed event carries along: the order, and the evidence gathered so far.
+
+    `debit_id` stands once the ledger holds the money, `screening_id` once the beneficiary was cleared: an
+    instruction needs both.
+    """
+
+    order: PaymentOrder
+    debit_id: str | None = None
+    screening_id: str | None = None

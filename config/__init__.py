@@ -1,0 +1,1 @@
+"""Typed settings, a TOML file for each topology, and sample data."""

@@ -1,0 +1,39 @@
+"""The command line of Paysaga: what the settings mean to the processes, and where commands start. Nothing else."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from actors.admin.command_line import main
+
+if TYPE_CHECKING:
+    from actors.runtime.control import ProcessPlan
+    from config.settings import Settings
+
+
+def process_plan(settings: Settings, data: Path) -> ProcessPlan:
+    """How many processes the settings ask for, and how they are watched."""
+    from actors.runtime.control import ProcessPlan
+    from actors.runtime.supervision import SupervisionSpec
+
+    watching = settings.supervision
+    return ProcessPlan(
+        data=str(data),
+        cells=settings.topology.cells,
+        supervision=SupervisionSpec(
+            strategy=watching.strategy,
+            intensity=watching.intensity,
+            period=timedelta(seconds=watching.period_seconds),
+            initial_backoff=timedelta(seconds=watching.backoff_initial_seconds),
+            maximum_backoff=timedelta(seconds=watching.backoff_maximum_seconds),
+        ),
+        heartbeat_interval=timedelta(seconds=watching.heartbeat_seconds),
+        heartbeat_deadline=timedelta(seconds=watching.silent_seconds),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], process_plan))

@@ -1,0 +1,274 @@
+"""What goes to which cell and comes back to which client, whatever dies in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.gateway.routing import Bounds, Correspondent, Routing
+from actors.messaging import codec
+from actors.messaging.codec import CannotDecode
+from actors.messaging.envelope import COMMAND, EVENT, REPLY, Envelope
+from actors.messaging.frames import GATEWAY, LINK, FrameContent, pack_frame, unpack_frame
+from actors.messaging.system_messages import ActorKilled, Busy, KillActor
+from actors.store.partitions import spread
+from actors.vocabulary.slots import SLOTS
+
+codec.register(KillActor, ActorKilled, Busy)
+
+FIRST, LAST = 0, SLOTS - 1  # slots of cell-0 and of cell-1
+HERE = {"cell-0": "address 0", "cell-1": "address 1"}
+
+
+def sent(message_id: str = "m-1", slot: int = FIRST, **header: Any) -> list[Any]:
+    """A client's envelope as it comes from the socket."""
+    envelope = Envelope(message_id, KillActor(name="aml"), header.pop("kind", COMMAND), "", "actors", slot=slot)
+    fields: list[Any] = codec.unpack(codec.pack(codec.envelope_fields(envelope._replace(**header))))
+    return fields
+
+
+def routing(**bounds: Any) -> Routing:
+    """Of two cells that are there."""
+    made = Routing(spread(2), bounds=Bounds(**bounds))
+    made.introduce(HERE, now=0)
+    return made
+
+
+def content(frame: tuple[str, bytes]) -> FrameContent:
+    """What a frame for a cell says."""
+    return unpack_frame(frame[1])
+
+
+def handled(frame: tuple[str, bytes], *targets: str) -> tuple[str, bytes]:
+    """The cell's answer to a frame, with a reply for each of `targets`."""
+    replies = [Envelope("r", ActorKilled(name="x", found=True), REPLY, "actors", target) for target in targets]
+    packed = pack_frame(GATEWAY, 1, content(frame).number, [codec.envelope_fields(reply) for reply in replies])
+    return frame[0], packed
+
+
+def senders(frame: tuple[str, bytes]) -> list[str]:
+    """Whom the envelopes of a frame are from."""
+    return [fields[3] for fields in content(frame).envelopes]
+
+
+def messages(packed: list[bytes]) -> Iterator[Envelope]:
+    """Replies as their client reads them."""
+    return (codec.envelope_from(codec.unpack(each)) for each in packed)
+
+
+@given(st.lists(st.integers(0, SLOTS - 1), min_size=1, max_size=30), st.integers(1, 5))
+def test_every_envelope_reaches_the_cell_of_its_slot_once_and_in_order(slots: list[int], cells: int) -> None:
+    """A payment asked of the wrong cell would not be found."""
+    made = Routing(spread(cells), bounds=Bounds(frame_envelopes=4))
+    made.introduce({name: name for name in spread(cells).names}, now=0)
+    client = made.meet()
+    made.accept(client, [sent(f"m-{at}", slot) for at, slot in enumerate(slots)])
+    arrived: dict[str, list[str]] = {name: [] for name in spread(cells).names}
+    while frames := made.due(now=0):
+        for frame in frames:
+            assert len(content(frame).envelopes) <= 4
+            arrived[frame[0]] += [fields[0] for fields in content(frame).envelopes]
+            made.answered(*handled(frame))
+    for cell in range(cells):
+        expected = [f"m-{at}" for at, slot in enumerate(slots) if spread(cells).cell_of(slot) == cell]
+        assert arrived[f"cell-{cell}"] == expected
+    assert client.outstanding == 0
+
+
+def test_the_sender_is_the_connection_whatever_the_client_says() -> None:
+    """No client gets or forges another's replies."""
+    made = routing()
+    first, second = made.meet(), made.meet()
+    made.accept(first, [sent(sender="client/somebody-else/1"), sent()])
+    made.accept(second, [sent()])
+    (frame,) = made.due(now=0)
+    assert senders(frame) == [f"{first.name}/1", f"{first.name}/2", f"{second.name}/1"]
+
+
+def test_replies_come_back_to_the_client_that_asked() -> None:
+    """The number at the end of the name says which of its envelopes is answered."""
+    made = routing()
+    first, second, gone = made.meet(), made.meet(), made.meet()
+    made.accept(first, [sent()])
+    made.accept(second, [sent()])
+    (frame,) = made.due(now=0)
+    made.forget(gone)
+    replies = made.answered(
+        *handled(frame, f"{second.name}/1", f"{first.name}/1", f"{gone.name}/1", "client/elsewhere/1", "saga")
+    )
+    targets = {client: [each.target for each in messages(packed)] for client, packed in replies.items()}
+    assert targets == {first: [f"{first.name}/1"], second: [f"{second.name}/1"]}
+
+
+def test_while_a_frame_is_unanswered_envelopes_gather() -> None:
+    """One frame under way per cell: no queue of Thespian's ever fills, and a slow cell stalls only itself."""
+    made = routing()
+    client = made.meet()
+    made.accept(client, [sent("a")])
+    (first,) = made.due(now=0)
+    made.accept(client, [sent("b"), sent("c"), sent("d", LAST)])
+    (other,) = made.due(now=0)
+    assert other[0] == "cell-1"
+    made.answered(*handled(first))
+    (second,) = made.due(now=0)
+    assert [fields[0] for fields in content(second).envelopes] == ["b", "c"]
+    assert content(second).number == content(first).number + 1
+
+
+def test_a_late_reply_does_not_release_the_frame_under_way() -> None:
+    """A cell answers waiting clients at any time, in frames that acknowledge nothing."""
+    made = routing()
+    client = made.meet()
+    made.accept(client, [sent()])
+    (frame,) = made.due(now=0)
+    reply = codec.envelope_fields(Envelope("r", ActorKilled(name="x", found=True), REPLY, "actors", f"{client.name}/1"))
+    assert list(made.answered("cell-0", pack_frame(GATEWAY, 1, 0, [reply]))) == [client]
+    assert client.outstanding == 1
+    made.accept(client, [sent()])
+    assert made.due(now=0) == []
+    made.answered(*handled(frame))
+    assert len(made.due(now=0)) == 1
+
+
+def test_a_replaced_cell_gets_the_unanswered_frame_again() -> None:
+    """What the dead cell may not have committed is done by its successor; commands may be repeated."""
+    made = routing()
+    client = made.meet()
+    made.accept(client, [sent("a")])
+    (frame,) = made.due(now=0)
+    made.accept(client, [sent("b")])
+    assert made.introduce({"cell-1": HERE["cell-1"]}, now=1) == []
+    assert made.due(now=1) == []
+    assert made.introduce({**HERE, "cell-0": "another address"}, now=2) == ["cell-0"]
+    assert made.due(now=2) == [frame]
+    assert made.due(now=2) == []
+    made.answered(*handled(frame))
+    (next_frame,) = made.due(now=2)
+    assert [fields[0] for fields in content(next_frame).envelopes] == ["b"]
+
+
+def test_an_unanswered_frame_is_sent_again_after_long_silence() -> None:
+    """Should a message between processes get lost, nothing stands still for ever."""
+    made = routing(unanswered_seconds=30)
+    made.accept(made.meet(), [sent()])
+    (frame,) = made.due(now=0)
+    made.tick(now=29)
+    assert made.due(now=29) == []
+    made.tick(now=30)
+    assert made.due(now=30) == [frame]
+
+
+def test_a_cell_that_stays_away_is_named_to_those_who_wait() -> None:
+    """After a moment's patience a client learns whom it waits for, and may send again."""
+    made = routing(down_seconds=3)
+    client = made.meet()
+    made.introduce({"cell-1": HERE["cell-1"]}, now=10)
+    made.accept(client, [sent("a")])
+    made.tick(now=12)
+    assert made.refusals() == {}
+    made.tick(now=13)
+    made.accept(client, [sent("b")])
+    busy = list(messages(made.refusals()[client]))
+    assert [(each.target, each.causation_id) for each in busy] == [(f"{client.name}/1", "a"), (f"{client.name}/2", "b")]
+    assert all(isinstance(each.message, Busy) and each.message.reason == "cell-0 is down" for each in busy)
+    assert client.outstanding == 0
+    made.introduce(HERE, now=14)
+    assert made.due(now=14) == []
+    made.accept(client, [sent("b")])
+    assert len(made.due(now=14)) == 1
+
+
+def test_too_much_for_one_cell_is_refused_with_busy() -> None:
+    """Memory is bounded, and the client is told rather than forgotten."""
+    made = routing(cell_envelopes=2)
+    client = made.meet()
+    made.accept(client, [sent(str(at)) for at in range(1, 4)])
+    (busy,) = messages(made.refusals()[client])
+    assert busy.causation_id == "3"
+    assert made.refusals() == {}
+
+
+def test_a_client_is_full_until_its_envelopes_are_handled() -> None:
+    """Whoever sends faster than the cells work is read no further."""
+    made = routing(client_envelopes=2)
+    client, other = made.meet(), made.meet()
+    made.accept(client, [sent("a")])
+    assert not made.is_full(client)
+    made.accept(client, [sent("b")])
+    assert made.is_full(client)
+    assert not made.is_full(other)
+    made.answered(*handled(*made.due(now=0)))
+    assert not made.is_full(client)
+
+
+def test_frames_are_cut_by_bytes_as_well() -> None:
+    """A frame always fits through the transport."""
+    made = routing(frame_bytes=300)
+    client = made.meet()
+    made.accept(client, [sent("a", trace="x" * 200), sent("b", trace="x" * 200), sent("c", trace="x" * 400)])
+    counts = []
+    while frames := made.due(now=0):
+        counts.append(len(content(frames[0]).envelopes))
+        made.answered(*handled(frames[0]))
+    assert counts == [1, 1, 1]
+
+
+def test_what_a_client_sent_before_it_left_is_still_done() -> None:
+    """An order on its way is not taken back by a closed terminal."""
+    made = routing()
+    client = made.meet()
+    made.accept(client, [sent()])
+    made.forget(client)
+    (frame,) = made.due(now=0)
+    assert made.answered(*handled(frame, f"{client.name}/1")) == {}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        None,
+        [],
+        ["m"] * 12,
+        sent(kind=EVENT),
+        sent(slot=-1),
+        sent(slot=SLOTS),
+        sent("")[:12],
+        sent("x" * 101),
+        [*sent()[:1], ["KillActor"], *sent()[2:]],
+        [*sent()[:1], [1, []], *sent()[2:]],
+        [*sent()[:-1], True],
+    ],
+)
+def test_what_a_cell_could_not_read_never_gets_into_a_frame(fields: Any) -> None:
+    """A frame holds several clients' envelopes: one client must not spoil the others'."""
+    made = routing()
+    with pytest.raises(CannotDecode):
+        made.accept(made.meet(), [fields])
+    assert made.due(now=0) == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "payload"),
+    [("cell-0", b"\xc1"), ("cell-0", pack_frame(LINK, 1, 0, [])), ("cell-7", pack_frame(GATEWAY, 1, 0, []))],
+)
+def test_a_frame_that_is_not_for_the_gateway_is_refused(cell: str, payload: bytes) -> None:
+    """Links are the cells' own business."""
+    with pytest.raises(CannotDecode):
+        routing().answered(cell, payload)
+
+
+def test_an_earlier_gateways_numbers_mean_nothing_to_a_later_one() -> None:
+    """An answer to a dead gateway's frame must not release a frame of its successor."""
+    earlier, later = (Routing(spread(1), incarnation=number) for number in (1, 2))
+    frames = []
+    for made in (earlier, later):
+        made.introduce({"cell-0": "a"}, now=0)
+        client: Correspondent = made.meet()
+        made.accept(client, [sent()])
+        frames += made.due(now=0)
+    later.answered(*handled(frames[0]))
+    assert client.outstanding == 1
