@@ -82,9 +82,6 @@ class SupervisionSettings(Section):
     )
     intensity: int = Field(default=10, ge=0, description="restarts allowed within the period")
     actor_intensity: int = Field(
-        default=100, ge=0, description="failures of one service's actors within the period before its cell is restarted"
-    )
-    actor_intensity: int = Field(
         default=1_000,
         ge=0,
         description="failures of one service's actors within the period before its cell is restarted",

@@ -1,0 +1,1 @@
+"""What operators have: the command line and the admin shell, over one set of commands."""

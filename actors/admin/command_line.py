@@ -85,9 +85,7 @@ def run(command: Command, invocation: Invocation) -> int:
     except BrokenPipeError:
         return _nobody_reads(screen)
     except KeyboardInterrupt:
-        return _report(
-            screen, "interrupted; nothing is half done: run it again if you still want it", INTERRUPTED
-        )
+        return _report(screen, "interrupted; nothing is half done: run it again if you still want it", INTERRUPTED)
     except Exception as error:
         if os.environ.get("PAYSAGA_DEBUG"):
             traceback.print_exception(error, file=screen.stderr)
@@ -140,9 +138,7 @@ def fill(
         return
     nested = parser.add_subparsers(metavar="WHAT", required=len(rest) == len(members))
     for command in rest:
-        inner = nested.add_parser(
-            command.words[1], help=command.help, description=_text(command), allow_abbrev=False
-        )
+        inner = nested.add_parser(command.words[1], help=command.help, description=_text(command), allow_abbrev=False)
         everywhere(inner)
         _add_arguments(inner, command)
         inner.set_defaults(command=command)
@@ -214,4 +210,3 @@ def _text(command: Command) -> str:
 
 def _data_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DIR", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-

@@ -163,9 +163,7 @@ class Submission:
         for _, order in orders:
             self._add(order)
 
-    def send(
-        self, client: Any, orders: Sequence[tuple[int, SubmitPayment]], advance: Callable[[int], None]
-    ) -> None:
+    def send(self, client: Any, orders: Sequence[tuple[int, SubmitPayment]], advance: Callable[[int], None]) -> None:
         """Register the file as a batch and submit its orders. The same file is the same batch."""
         from dataclasses import replace
 
@@ -192,9 +190,7 @@ class Submission:
         """What `submit` answers."""
         document: dict[str, Any] = {
             "batch_id": self.batch_id,
-            "sums": {
-                currency: decimal_text(amount, currency) for currency, amount in sorted(self.sums.items())
-            },
+            "sums": {currency: decimal_text(amount, currency) for currency, amount in sorted(self.sums.items())},
             "accepted": self.accepted,
             "duplicates": self.duplicates,
             "refused": sorted(self.refused, key=lambda line: int(line["line"])),

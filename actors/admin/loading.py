@@ -9,9 +9,7 @@ from actors.ledger.messages import AccountOpened, AccountRefused, OpenAccount
 from actors.vocabulary.slots import slot_of
 
 
-def open_accounts(
-    client: Any, commands: Sequence[tuple[int, OpenAccount]]
-) -> Iterator[tuple[int, str | None, bool]]:
+def open_accounts(client: Any, commands: Sequence[tuple[int, OpenAccount]]) -> Iterator[tuple[int, str | None, bool]]:
     """Open accounts; yields line, the error or None, and whether the account was open already."""
     for line, command in commands:
         reply = client.request(command, "ledger", slot_of(command.account_id))

@@ -25,9 +25,7 @@ STATUS_STYLES: Final = {
     "ok": "green",
     "violated": "bold red",
 }
-PIPED_WIDTH: Final = (
-    10_000  # nothing is cut off for a reader that is a program; lines end where the text does
-)
+PIPED_WIDTH: Final = 10_000  # nothing is cut off for a reader that is a program; lines end where the text does
 
 
 class Screen:
@@ -36,9 +34,7 @@ class Screen:
     With `as_json` only `document` writes to standard output, and only once.
     """
 
-    def __init__(
-        self, stdout: TextIO | None = None, stderr: TextIO | None = None, *, as_json: bool = False
-    ) -> None:
+    def __init__(self, stdout: TextIO | None = None, stderr: TextIO | None = None, *, as_json: bool = False) -> None:
         self.stdout = stdout or sys.stdout
         self.stderr = stderr or sys.stderr
         self.as_json = as_json
@@ -103,9 +99,7 @@ class Screen:
             pad_edge=False,
         )
         for column in columns:
-            drawn.add_column(
-                column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold"
-            )
+            drawn.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
         for row in rows:
             drawn.add_row(*(cell_text(cell) for cell in row))
         self.draw(drawn, console)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from actors.messaging.message import Command, Outcome, Reply
+from actors.messaging.message import Command, Outcome, Reply, Result, Task, Tick
 from actors.vocabulary.order import PaymentFacts
 from actors.vocabulary.reason import Reason
 
@@ -138,3 +138,52 @@ class WatchlistRefused(Reply):
 
     name: str
     error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListInForce:
+    """A watchlist as it is recorded; its entries are read again from `path` after a restart."""
+
+    name: str
+    source: str
+    version: str
+    entries: int
+    path: str
+    format: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareWatchlist(Task):
+    """Read the list, and build the index of all lists `in_force` with it in the place of its namesake."""
+
+    name: str
+    path: str
+    source: str
+    format: str | None
+    in_force: tuple[ListInForce, ...]
+    requester: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchlistPrepared(Result):
+    """The index waits under `token`, in the memory of this process alone; `lists` are those in it."""
+
+    token: str
+    task: PrepareWatchlist
+    lists: tuple[ListInForce, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchlistUnusable(Result):
+    """The list can't be used; `error` is the sentence to show."""
+
+    name: str
+    error: str
+    requester: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewDue(Tick):
+    """The time for a person's decision is up."""
+
+    case_id: str

@@ -172,3 +172,25 @@ class CancellationRefused(Event):
 
     payment_id: str
     error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndPayment(Command):
+    """Disbursement's own, made of what the other services say: the payment becomes `status`, if it may.
+
+    `status` is a final one or `needs_attention`; `reopens` says that even an ended payment needs attention.
+    What comes of it is published, once per change.
+    """
+
+    order: PaymentOrder
+    status: str
+    reason: Reason | None = None
+    reopens: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefuseCancellation(Command):
+    """Disbursement's own: tell that the gate was closed too late; `CancellationRefused` is published."""
+
+    payment_id: str
+    error: str

@@ -104,6 +104,7 @@ class Client:
         self._unanswered: dict[int, Unanswered] = {}  # by their place on this connection
         self._waiting: deque[Unanswered] = deque()  # not sent, or to be sent again
         self._controlled: dict[int, dict[str, Any]] = {}
+        self._welcomed = False
 
     @classmethod
     def connect(cls, data: Path, timeout: float = CONNECT_TIMEOUT_S) -> Client:
@@ -254,7 +255,8 @@ class Client:
         except NoAnswer:
             return None
         if not isinstance(reply, Awaited):
-            raise NoAnswer(f"the wait for {payment_id} was answered by {reply}")
+            cause = reply.cause if isinstance(reply, Failed) else f"{type(reply).__name__} came instead"
+            raise NoAnswer(f"{payment_id} can't be waited for: {cause}")
         return reply.status
 
     def pay(self, order: SubmitPayment, timeout: float = DEFAULT_TIMEOUT_S, *, wait: bool = True) -> Paid:
@@ -319,10 +321,9 @@ class Client:
                     raise NotRunning(f"the system in {self.data} takes no connections; see its logs") from None
                 time.sleep(RECONNECT_EVERY_S)
         self._unsent += packet(protocol.HELLO)
-        self.facts = {}
-        while not self.facts:
+        while not self._welcomed:
             self._exchange(deadline)
-            if self._socket is None or (not self.facts and time.monotonic() >= deadline):
+            if self._socket is None or (not self._welcomed and time.monotonic() >= deadline):
                 self._disconnect()
                 raise NotRunning(f"the system in {self.data} does not answer; see its logs, or stop and start it")
         if self.facts.get("version") != protocol.VERSION:
@@ -345,7 +346,7 @@ class Client:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-        self._incoming, self._unsent, self._sent = Incoming(), bytearray(), 0
+        self._incoming, self._unsent, self._sent, self._welcomed = Incoming(), bytearray(), 0, False
         self._send_again()
 
     def _send_again(self) -> None:
@@ -378,7 +379,7 @@ class Client:
 
     def _send_due(self, never: float) -> float:
         """Put what is due on its way; when the next will be due."""
-        if not self.facts:
+        if not self._welcomed:
             self._flush()
             return never
         now = time.monotonic()
@@ -428,7 +429,7 @@ class Client:
                 case [protocol.CONTROLLED, int(number), dict(answer)]:
                     self._controlled[number] = answer
                 case [protocol.WELCOME, dict(facts)]:
-                    self.facts = facts
+                    self.facts, self._welcomed = facts, True
                 case [protocol.RESTARTED, str()]:
                     self._send_again()
                 case _:

@@ -10,6 +10,7 @@ import logging
 import os
 import select
 import socket
+import stat
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from actors.gateway import protocol
 from actors.gateway.protocol import Incoming, envelopes_packet, packet
 from actors.gateway.routing import Correspondent, Replies, Routing
 from actors.messaging.codec import CannotDecode
-from actors.store.partitions import PartitionMap, recorded_map
+from actors.store.partitions import PartitionMap, establish, recorded_map
 from actors.store.session import StoreRefused
 from actors.vocabulary.slots import SLOTS
 
@@ -71,14 +72,12 @@ class Server:
         """The server for the system in `data`, not yet open.
 
         Raises:
-            CannotOpen: the directory has never been laid out.
+            CannotOpen: the directory is not laid out, or not for what the settings ask.
         """
         try:
-            partitions = recorded_map(data)
+            partitions = recorded_map(data) or _first_map(data)
         except StoreRefused as refusal:
             raise CannotOpen(str(refusal)) from refusal
-        if partitions is None:
-            raise CannotOpen(f"{data} has no map of partitions: start the system with `python system.py start`")
         token = f"{time.time_ns() // 1_000_000:x}."  # no reply to an earlier gateway's client is misled
         return cls(data, partitions, Routing(partitions, incarnation=incarnation, token=token))
 
@@ -93,7 +92,8 @@ class Server:
         try:
             with protocol.socket_address(self._data) as address:
                 with contextlib.suppress(FileNotFoundError):
-                    os.unlink(address)  # left by an earlier gateway; the system's lock says that it is gone
+                    if stat.S_ISSOCK(os.lstat(address).st_mode):
+                        os.unlink(address)  # left by an earlier gateway; the system's lock says that it is gone
                 listening.bind(address)
                 os.chmod(address, 0o600)  # nobody can connect before `listen`
             listening.listen(BACKLOG)
@@ -299,6 +299,17 @@ class Server:
         self._asked = {number: asked for number, asked in self._asked.items() if asked[0] is not connection}
         self._epoll.unregister(descriptor)
         connection.socket.close()
+
+
+def _first_map(data: Path) -> PartitionMap:
+    """At a first start the gateway may be here before the first cell has recorded the map."""
+    from config.settings import Settings
+
+    try:
+        settings = Settings.model_validate_json((data / "run" / "settings.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise CannotOpen(f"{data} has no map of partitions: start it with `python system.py start`") from error
+    return establish(data, settings.topology.cells)
 
 
 def _parts(envelopes: list[bytes]) -> list[bytes]:

@@ -11,10 +11,12 @@ class Message:
     """Anything one actor tells another.
 
     `progress` is what an observer may say of the payment once this message is under way (`debiting`,
-    `held`, `completed`, …), or None when it says nothing new. It is never transmitted.
+    `held`, `completed`, …), or None when it says nothing new. `logged` is False
+    for what is no part of the payment's story. Neither is ever transmitted.
     """
 
     progress: ClassVar[str | None] = None
+    logged: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from actors.messaging.message import Command, Reply
 
@@ -30,6 +31,8 @@ class Await(Command):
 
     Kept in memory alone: whoever waits asks again after a restart.
     """
+
+    logged: ClassVar[bool] = False
 
     payment_id: str
     types: tuple[str, ...]

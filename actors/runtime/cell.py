@@ -17,6 +17,7 @@ from thespian.actors import Actor, ActorExitRequest, ThespianWatch, WatchMessage
 
 from actors.runtime import processes
 from actors.runtime.control import Alive, Configure, Frame, Heartbeat, Peers, Ready, Refused, Stop, Stopped
+from actors.store.session import StoreRefused
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +139,6 @@ HANDLERS: dict[type, Any] = {
 
 def _sentence(name: str, failure: Exception) -> str:
     """A core's own refusal is a sentence; anything else is named and the log pointed to."""
-    if type(failure).__name__ == "CannotOpen":  # by name: the shell doesn't import the core
+    if isinstance(failure, StoreRefused):
         return str(failure)
     return f"{name} could not start ({type(failure).__name__}: {failure}); see logs/{name}.log"

@@ -81,19 +81,17 @@ class Waiting(Service):
         from actors.runtime.turn import Waiter
 
         records = log.timeline(self.session, command.payment_id) + self.turns.records_of(command.payment_id)
-        standing = _standing(records, frozenset(command.types))
-        types = frozenset(command.types) if standing is None else frozenset((standing,))
+        types = frozenset(command.types)
         waiter = Waiter(types, turn.envelope.sender, turn.envelope.message_id)
-        self.turns.await_(command.payment_id, waiter, standing is not None)
+        self.turns.await_(command.payment_id, waiter, _standing(records, types))
 
     handlers = {Await: wait}
 
 
-def _standing(records: list[Record], types: frozenset[str]) -> str | None:
+def _standing(records: list[Record], types: frozenset[str]) -> Record | None:
     for record in reversed(records):
-        name = type(record.envelope.message).__name__
-        if name in types:
-            return name
+        if type(record.envelope.message).__name__ in types:
+            return record
         if record.progress is not None:
             return None
     return None

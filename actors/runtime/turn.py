@@ -139,7 +139,7 @@ class Turns:
         self._mail: deque[tuple[str, Envelope, On | None]] = system._pendingSends
         self._records: list[Record] = []
         self._replies: list[Envelope] = []
-        self._new_waiters: list[tuple[str, Waiter]] = []
+        self._new_waiters: list[tuple[Waiter, Record]] = []
         self._turn = 0
         self._log = structlog.get_logger("cell").bind(cell=cell)
         self.waiting: dict[str, list[Waiter]] = {}
@@ -222,10 +222,10 @@ class Turns:
         finally:
             self._session.roll_back()
 
-    def await_(self, payment_id: str, waiter: Waiter, standing: bool) -> None:
-        """A client wants to hear of a payment: at once where it `standing` already, else when it is logged."""
-        if standing:
-            self._new_waiters.append((payment_id, waiter))
+    def await_(self, payment_id: str, waiter: Waiter, standing: Record | None) -> None:
+        """A client wants to hear of a payment: at once where the line is `standing` already, else when it is logged."""
+        if standing is not None:
+            self._new_waiters.append((waiter, standing))
         else:
             self.waiting.setdefault(payment_id, []).append(waiter)
 
@@ -275,7 +275,7 @@ class Turns:
 
     def _admit(self, envelope: Envelope) -> None:
         """Take an envelope that comes from outside the cell, or from a timer."""
-        if envelope.payment_id:
+        if envelope.payment_id and envelope.message.logged:
             if envelope.kind == COMMAND and envelope.sender[:7] == CLIENT:
                 envelope = envelope._replace(kind=OPERATOR)
             self._note(envelope)
@@ -501,8 +501,8 @@ class Turns:
         self._take()
 
     def _wake_waiters(self) -> None:
-        for payment_id, waiter in self._new_waiters:
-            self._answer_waiter(payment_id, waiter, next(iter(waiter.types)), "")
+        for waiter, standing in self._new_waiters:
+            self._answer_waiter(waiter, standing)
         if not self.waiting:
             return
         for record in self._records:
@@ -512,10 +512,12 @@ class Turns:
             name = type(record.envelope.message).__name__
             for waiter in [waiter for waiter in waiters if name in waiter.types]:
                 waiters.remove(waiter)
-                self._answer_waiter(record.envelope.payment_id, waiter, name, record.progress or "")
+                self._answer_waiter(waiter, record)
             if not waiters:
                 del self.waiting[record.envelope.payment_id]
 
-    def _answer_waiter(self, payment_id: str, waiter: Waiter, name: str, progress: str) -> None:
-        answer = Awaited(payment_id=payment_id, type=name, status=progress)
+    def _answer_waiter(self, waiter: Waiter, record: Record) -> None:
+        payment_id = record.envelope.payment_id
+        name = type(record.envelope.message).__name__
+        answer = Awaited(payment_id=payment_id, type=name, status=record.progress or "")
         self._replies.append(Envelope("", answer, "reply", "waiting", waiter.target, payment_id, waiter.causation_id))

@@ -20,7 +20,27 @@ _TWO = (
 )
 DECIMALS: Final[dict[str, int]] = (
     dict.fromkeys(_TWO.split(), 2)
-    | dict.fromkeys(["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"], 0)
+    | dict.fromkeys(
+        [
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "ISK",
+            "JPY",
+            "KMF",
+            "KRW",
+            "PYG",
+            "RWF",
+            "UGX",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+        ],
+        0,
+    )
     | dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3)
 )
 
@@ -99,9 +119,8 @@ def parse_money(amount: str, currency: str, *, zero_allowed: bool = False) -> Mo
     if len(fraction) > decimals:
         fraction, beyond = fraction[:decimals], fraction[decimals:]
         if beyond.strip("0"):
-            many = f"more than the {decimals}" if decimals else "decimals, there are none in"
-            what = f"{many} decimals of {currency}" if decimals else f"{many} {currency}"
-            raise BadAmount(f"amount {_shown(amount)} has {what}")
+            most = f"more than the {decimals} decimals of {currency}" if decimals else f"decimals, {currency} has none"
+            raise BadAmount(f"amount {_shown(amount)} has {most}")
     whole = whole.lstrip("0")
     if len(whole) > 18:  # no need to make a number of a book
         raise BadAmount(_too_much(amount, currency))

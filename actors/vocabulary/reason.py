@@ -14,14 +14,14 @@ class Reason:
     text: str
 
 
-# Codes from the ISO 20022 external code sets (ExternalStatusReason1Code and ExternalReturnReason1Code).
-INVALID_DEBTOR_ACCOUNT: Final = "AC02"
-CLOSED_DEBTOR_ACCOUNT: Final = "AC05"
-CLOSED_CREDITOR_ACCOUNT: Final = "AC04"
-NOT_ALLOWED_CURRENCY: Final = "AM03"
-INSUFFICIENT_FUNDS: Final = "AM04"
-REGULATORY_REASON: Final = "RR04"
-TIMEOUT_AT_CREDITOR_AGENT: Final = "AB05"
-TIMEOUT_AT_INSTRUCTED_AGENT: Final = "AB06"
-REQUESTED_BY_CUSTOMER: Final = "CUST"
-NARRATIVE: Final = "NARR"
+# Codes of the ISO 20022 external code sets (ExternalStatusReason1Code, ExternalReturnReason1Code), with ISO's names.
+INVALID_DEBTOR_ACCOUNT: Final = "AC02"  # InvalidDebtorAccountNumber
+CLOSED_CREDITOR_ACCOUNT: Final = "AC04"  # ClosedAccountNumber
+CLOSED_DEBTOR_ACCOUNT: Final = "AC05"  # ClosedDebtorAccountNumber
+NOT_ALLOWED_CURRENCY: Final = "AM03"  # NotAllowedCurrency
+INSUFFICIENT_FUNDS: Final = "AM04"  # InsufficientFunds
+REGULATORY_REASON: Final = "RR04"  # RegulatoryReason
+TIMEOUT_AT_CREDITOR_AGENT: Final = "AB05"  # TimeoutCreditorAgent
+TIMEOUT_AT_INSTRUCTED_AGENT: Final = "AB06"  # TimeoutInstructedAgent
+REQUESTED_BY_CUSTOMER: Final = "CUST"  # RequestedByCustomer
+NARRATIVE: Final = "NARR"  # Narrative: no code of the sets fits, the text says it

@@ -1,7 +1,7 @@
 """Partition slots: a stable hash spreads accounts and keys over a fixed number of slots. Pure.
 
-Slots are mapped to cells in the data directory at first start (`actors.store.partitions`); ids of payments and cases end in
-the slot that owns them, so that whoever has the id knows where to ask.
+Slots are mapped to cells in the data directory at first start (`actors.store.partitions`); ids of payments and
+cases end in the slot that owns them, so that whoever has the id knows where to ask.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from actors.runtime.control import (
 )
 
 
-class CannotOpen(Exception):
+class CannotOpen(StoreRefused):
     """As the real core raises it."""
 
 

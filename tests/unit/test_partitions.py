@@ -35,9 +35,7 @@ def test_the_map_is_recorded_at_the_first_start_and_found_at_the_next(tmp_path: 
 def test_another_number_of_cells_is_refused_with_a_sentence(tmp_path: Path) -> None:
     """Accounts would be looked for in the wrong cell."""
     establish(tmp_path, 2)
-    with pytest.raises(
-        StoreRefused, match="laid out for 2 cells, the configuration asks for 3: set topology.cells = 2"
-    ):
+    with pytest.raises(StoreRefused, match=r"for 2 cells, the configuration asks for 3: set topology\.cells = 2"):
         establish(tmp_path, 3)
     assert recorded_map(tmp_path) == spread(2)
 
@@ -45,7 +43,7 @@ def test_another_number_of_cells_is_refused_with_a_sentence(tmp_path: Path) -> N
 def test_a_map_that_was_changed_by_hand_is_followed(tmp_path: Path) -> None:
     """The record decides, not the rule that once made it."""
     establish(tmp_path, 2)
-    moved = PartitionMap((1,) + spread(2).owners[1:])
+    moved = PartitionMap((1, *spread(2).owners[1:]))
     record = json.loads((tmp_path / FILE).read_text())
     (tmp_path / FILE).write_text(json.dumps({**record, "owners": moved.owners}))
     assert establish(tmp_path, 2) == moved

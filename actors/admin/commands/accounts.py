@@ -40,7 +40,7 @@ def load(invocation: Invocation) -> int:
 
     lines = list(read_accounts(invocation.arguments.file))
     screen = invocation.screen
-    refused = [{"line": number, "error": what} for number, what in lines if isinstance(what, str)]
+    refused: list[dict[str, Any]] = [{"line": number, "error": what} for number, what in lines if isinstance(what, str)]
     commands = [(number, what) for number, what in lines if not isinstance(what, str)]
     opened = already = 0
     if commands:
@@ -53,7 +53,7 @@ def load(invocation: Invocation) -> int:
                     already += 1
                 else:
                     opened += 1
-    refused.sort(key=lambda line: line["line"])
+    refused.sort(key=lambda line: int(line["line"]))
     document = {"opened": opened, "already_open": already, "refused": refused}
     screen.show(document, lambda _: screen.say(f"{opened} accounts opened, {already} were open already"))
     for line in refused:
@@ -79,18 +79,14 @@ def deposit(invocation: Invocation) -> int:
     if given.key is None:
         invocation.screen.note(f"deposit {deposit_id} (repeat it safely with --key {deposit_id})")
     money = parse_money(amount, currency)
-    _ask_ledger(
-        invocation, DepositMoney(deposit_id=deposit_id, account_id=given.account_id, amount=money)
-    )
+    _ask_ledger(invocation, DepositMoney(deposit_id=deposit_id, account_id=given.account_id, amount=money))
     document = {
         "deposit_id": deposit_id,
         "account_id": given.account_id,
         "amount": money.decimal,
         "currency": currency,
     }
-    invocation.screen.show(
-        document, lambda _: invocation.screen.say(f"{money} deposited on {given.account_id}")
-    )
+    invocation.screen.show(document, lambda _: invocation.screen.say(f"{money} deposited on {given.account_id}"))
     return DONE
 
 
@@ -215,10 +211,6 @@ COMMANDS = (
         arguments=_one_account,
         run=close,
     ),
-    Command(
-        name="account list", help="accounts with their balances", arguments=_list_arguments, run=list_accounts
-    ),
-    Command(
-        name="account show", help="one account: balances, postings", arguments=_one_account, run=show
-    ),
+    Command(name="account list", help="accounts with their balances", arguments=_list_arguments, run=list_accounts),
+    Command(name="account show", help="one account: balances, postings", arguments=_one_account, run=show),
 )

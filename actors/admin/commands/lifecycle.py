@@ -179,12 +179,8 @@ def _say_how_to_reach(invocation: Invocation, facts: dict[str, Any]) -> None:
 
 
 def _start_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--config", type=kinds.file, metavar="FILE", help="settings (default: config/embedded.toml)"
-    )
-    parser.add_argument(
-        "--foreground", action="store_true", help="stay, and stop the system on SIGTERM or Ctrl-C"
-    )
+    parser.add_argument("--config", type=kinds.file, metavar="FILE", help="settings (default: config/embedded.toml)")
+    parser.add_argument("--foreground", action="store_true", help="stay, and stop the system on SIGTERM or Ctrl-C")
     parser.add_argument(
         "--set",
         type=kinds.setting,
@@ -197,6 +193,10 @@ def _start_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _stop_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--now", action="store_true", help="don't finish what has arrived but was not begun")
+
+
+def _shell_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("script", nargs="?", type=kinds.file, help="commands to run, a line each, then leave")
 
 
 COMMANDS = (
@@ -225,10 +225,6 @@ COMMANDS = (
         run=shell,
         json=False,
         in_shell=False,
-        arguments=lambda parser: _shell_arguments(parser),
+        arguments=_shell_arguments,
     ),
 )
-
-
-def _shell_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("script", nargs="?", type=kinds.file, help="commands to run, a line each, then leave")

@@ -26,9 +26,7 @@ def load_list(invocation: Invocation) -> int:
     watchlist = read_watchlist(given.file, given.format, given.name)
     with invocation.system() as client:
         copy = keep_copy(invocation.data, given.file, watchlist.name)
-        message = LoadWatchlist(
-            name=watchlist.name, path=str(copy), source=given.file.name, format=given.format
-        )
+        message = LoadWatchlist(name=watchlist.name, path=str(copy), source=given.file.name, format=given.format)
         replies = client.broadcast(message, "aml", _LOAD_SECONDS)
     for reply in replies:
         if not isinstance(reply, WatchlistLoaded):
@@ -348,7 +346,5 @@ COMMANDS = (
         arguments=_retry_arguments,
         run=retry_dead_letters,
     ),
-    Command(
-        name="dead-letters drop", help="give one up", arguments=_drop_arguments, run=drop_dead_letter
-    ),
+    Command(name="dead-letters drop", help="give one up", arguments=_drop_arguments, run=drop_dead_letter),
 )

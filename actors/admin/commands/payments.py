@@ -159,9 +159,7 @@ def show_payment(invocation: Invocation) -> int:
 
 def _undecided(invocation: Invocation, document: dict[str, Any], timeout: float) -> int:
     if document["status"] not in ("held", "needs_attention", *EXIT_OF_STATUS):
-        invocation.screen.note(
-            f"not decided within {timeout:g} s; ask again with: payment {document['payment_id']}"
-        )
+        invocation.screen.note(f"not decided within {timeout:g} s; ask again with: payment {document['payment_id']}")
     return UNDECIDED
 
 
@@ -210,9 +208,7 @@ def _csv_cell(payment: dict[str, Any], column: str) -> Any:
 
 
 def _pay_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--debtor", metavar="ACC", type=kinds.account_id, required=True, help="the account that pays"
-    )
+    parser.add_argument("--debtor", metavar="ACC", type=kinds.account_id, required=True, help="the account that pays")
     parser.add_argument("--creditor", metavar="NAME", required=True, help="who is paid")
     parser.add_argument("--creditor-account", metavar="ID", required=True, help="IBAN or other account id")
     parser.add_argument("--amount", metavar="12.50", required=True, help="decimal, in the currency's units")
@@ -271,7 +267,8 @@ COMMANDS = (
     Command(
         name="pay",
         help="pay somebody",
-        details="With --wait: exit 0 completed; 3 rejected, cancelled or returned; 4 held, needs attention or out of time.",
+        details="With --wait: exit 0 completed; 3 rejected, cancelled or returned; 4 held, needs attention, "
+        "or out of time.",
         arguments=_pay_arguments,
         run=pay,
     ),
@@ -292,9 +289,7 @@ COMMANDS = (
         arguments=_one_batch,
         run=show_batch,
     ),
-    Command(
-        name="payments", help="what became of payments", arguments=_payments_arguments, run=list_payments
-    ),
+    Command(name="payments", help="what became of payments", arguments=_payments_arguments, run=list_payments),
     Command(
         name="payment",
         help="one payment with its timeline: every command, reply and event",

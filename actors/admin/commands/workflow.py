@@ -1,0 +1,138 @@
+"""The order of steps, as the code has it: the orchestrated workflows and the choreographed chains."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, Final
+
+from actors.admin.command import DONE, Command, CommandFailed, Invocation
+
+_CHAIN: Final = "choreographed-"  # the name of an order of steps, as a chain
+
+
+def list_workflows(invocation: Invocation) -> int:
+    """All of them by name."""
+    workflows = [
+        {"name": each["name"], "flow": each["flow"], "version": each.get("version"), "steps": _steps(each)}
+        for each in descriptions()
+    ]
+    columns = ("name", "flow", ">version", "steps")
+    rows = [(each["name"], each["flow"], each["version"], ", ".join(each["steps"])) for each in workflows]
+    invocation.screen.show({"workflows": workflows}, lambda _: invocation.screen.table(columns, rows))
+    return DONE
+
+
+def show_workflow(invocation: Invocation) -> int:
+    """Every step, or every reaction, with what it sends and what the answers mean."""
+    chosen = _chosen(invocation.arguments.name)
+
+    def render(document: dict[str, Any]) -> None:
+        screen = invocation.screen
+        for description in document["workflows"]:
+            rows = description.get("steps") or description["reactions"]
+            columns = [name for name in rows[0] if any(row.get(name) not in (None, "", []) for row in rows)]
+            cells = [tuple(_cell(row.get(name)) for name in columns) for row in rows]
+            version = f" v{description['version']}" if description.get("version") else ""
+            title = f"{description['name']}{version} ({description['flow']})"
+            screen.table([name.replace("_", " ") for name in columns], cells, title=title)
+            screen.say("")
+
+    invocation.screen.show({"workflows": chosen}, render)
+    return DONE
+
+
+def draw_workflow(invocation: Invocation) -> int:
+    """A diagram of one or of all, as text, Mermaid or SVG."""
+    given = invocation.arguments
+    chosen = [description["name"] for description in _chosen(given.name)]
+    if given.format == "svg" and len(chosen) > 1:
+        raise CommandFailed(f"an SVG shows one of them; name it: {', '.join(chosen)}", 2)
+    drawings = {name: diagram(name, given.format) for name in chosen}
+
+    def render(drawings: dict[str, str]) -> None:
+        for name, drawing in drawings.items():
+            if len(drawings) > 1:
+                invocation.screen.say(f"{'%% ' if given.format == 'mermaid' else ''}{name}")
+            invocation.screen.say(drawing)
+            if len(drawings) > 1:
+                invocation.screen.say("")
+
+    document = {"format": given.format, "diagrams": drawings}
+    invocation.screen.show(document, lambda _: render(drawings))
+    return DONE
+
+
+def descriptions() -> list[dict[str, Any]]:
+    """Every workflow and every chain as data."""
+    from actors import assembly
+    from actors.admin import chain
+    from actors.payment import queries
+
+    reactions = assembly.reactions()
+    orchestrated = [{"flow": "orchestrated"} | dict(each) for each in queries.workflows()]
+    chains = [chain.as_dict(_CHAIN + order, chain.chain(reactions, order)) for order in chain.orders(reactions)]
+    return orchestrated + chains
+
+
+def diagram(name: str, format: str) -> str:
+    """One workflow or chain, drawn."""
+    from actors import assembly
+    from actors.admin import chain
+    from actors.payment import diagram as drawing
+
+    if name.startswith(_CHAIN):
+        links = chain.chain(assembly.reactions(), name.removeprefix(_CHAIN))
+        if format == "svg":
+            return chain.svg(links, name)
+        return chain.mermaid(links) if format == "mermaid" else chain.text(links)
+    drawn: str = drawing.draw(name, format)
+    return drawn
+
+
+def _chosen(name: str | None) -> list[dict[str, Any]]:
+    every = descriptions()
+    chosen = [description for description in every if name in (None, description["name"])]
+    if not chosen:
+        known = ", ".join(description["name"] for description in every)
+        raise CommandFailed(f"there is no workflow {name}; there are {known}")
+    return chosen
+
+
+def _steps(description: dict[str, Any]) -> list[str]:
+    if "steps" in description:
+        return [step["name"] for step in description["steps"]]
+    return list(dict.fromkeys(link["command"] for link in description["reactions"]))
+
+
+def _cell(value: Any) -> Any:
+    return ", ".join(str(part) for part in value) if isinstance(value, list | tuple) else value
+
+
+def _one_workflow(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", nargs="?", help="default: all of them")
+
+
+def _diagram_arguments(parser: argparse.ArgumentParser) -> None:
+    _one_workflow(parser)
+    parser.add_argument("--format", choices=("text", "mermaid", "svg"), default="text")
+
+
+COMMANDS = (
+    Command(
+        name="workflow list",
+        help="the orchestrated workflows and the choreographed chains",
+        run=list_workflows,
+    ),
+    Command(
+        name="workflow show",
+        help="every step or reaction: commands, answers, timeouts, compensations",
+        arguments=_one_workflow,
+        run=show_workflow,
+    ),
+    Command(
+        name="workflow diagram",
+        help="drawn from the code",
+        arguments=_diagram_arguments,
+        run=draw_workflow,
+    ),
+)

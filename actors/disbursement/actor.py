@@ -1,0 +1,182 @@
+"""Disbursement: takes orders once, starts payments, and publishes how the choreographed ones end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from actors.disbursement import model
+from actors.disbursement.messages import (
+    BatchRegistered,
+    CancellationRefused,
+    CancellationRequested,
+    CancellationTaken,
+    CancelPayment,
+    EndPayment,
+    OrderRefused,
+    PaymentAccepted,
+    PaymentCancelled,
+    PaymentCompleted,
+    PaymentInitiated,
+    PaymentNeedsAttention,
+    PaymentRejected,
+    PaymentRequested,
+    PaymentReturned,
+    RefuseCancellation,
+    RegisterBatch,
+    StartPayment,
+    SubmitPayment,
+)
+from actors.disbursement.store import MIGRATIONS, DisbursementStore
+from actors.messaging import codec
+from actors.messaging.codec import micros
+from actors.messaging.envelope import CHOREOGRAPHED
+from actors.messaging.message import Event, Message
+from actors.runtime.service import CellContext, Handler, Service, Turn
+from actors.vocabulary.order import Creditor, PaymentFacts, PaymentOrder
+from actors.vocabulary.reason import NARRATIVE, Reason
+from actors.vocabulary.slots import slot_of
+
+WORKFLOW_VERSION = 1
+UNSAID = Reason(NARRATIVE, "no reason was given")
+
+
+class Disbursement(Service):
+    """Intake and, for choreographed payments, the end."""
+
+    name = "disbursement"
+    migrations = MIGRATIONS
+
+    def prepare(self, context: CellContext) -> None:
+        """Take the session and the defaults."""
+        codec.register(StartPayment)  # what the store keeps
+        self.store = DisbursementStore(context.session)
+        self.flow = context.settings.disbursement.flow
+        self.workflow = context.settings.disbursement.workflow
+
+    def submit(self, command: SubmitPayment, turn: Turn) -> None:
+        """Claim the key and hand the order to the debtor's partition; a known key is answered from its claim."""
+        key = command.idempotency_key
+        errors = model.form_errors(command)
+        if errors:
+            turn.answer(OrderRefused(idempotency_key=key, error="; ".join(errors)))
+            return
+        digest = model.digest(command)
+        slot = slot_of(command.debtor_account)
+        payment_id = turn.new_id("P", slot)
+        if not self.store.claim(key, digest, payment_id):
+            self._repeat(key, digest, turn)
+            return
+        order = PaymentOrder(
+            payment_id=payment_id,
+            idempotency_key=key,
+            debtor_account=command.debtor_account,
+            creditor=Creditor(
+                name=command.creditor_name,
+                account=model.account_as_sent(command.creditor_account),
+                country=command.creditor_country,
+                email=command.creditor_email,
+                date_of_birth=command.creditor_date_of_birth,
+            ),
+            amount=command.amount,
+            end_to_end_id=command.end_to_end_id or payment_id,
+            uetr=turn.new_uuid(),
+            remittance=command.remittance,
+            flow=command.flow or self.flow,
+            workflow=self.workflow,
+            workflow_version=WORKFLOW_VERSION,
+            batch_id=command.batch_id,
+            created_at=turn.now,
+        )
+        turn.send("disbursement", StartPayment(order=order), slot=slot)
+        turn.answer(PaymentAccepted(payment_id=payment_id, idempotency_key=key))
+
+    def _repeat(self, key: str, digest: bytes, turn: Turn) -> None:
+        claim = self.store.claimed(key)
+        assert claim is not None, f"key {key} is neither new nor claimed"
+        known, payment_id = claim
+        if known == digest:
+            turn.answer(PaymentAccepted(payment_id=payment_id, idempotency_key=key, duplicate=True))
+            return
+        error = f"idempotency_key {key} belongs to payment {payment_id}, whose content is another"
+        turn.answer(OrderRefused(idempotency_key=key, error=error, conflict=True))
+
+    def start(self, command: StartPayment, turn: Turn) -> None:
+        """Keep the order and publish what starts it, once."""
+        if not self.store.start(command):
+            return
+        order = command.order
+        event: Event
+        if order.flow == CHOREOGRAPHED:
+            event = PaymentInitiated(facts=PaymentFacts(order=order))
+        else:
+            event = PaymentRequested(order=order)
+        turn.publish(event, payment_id=order.payment_id, flow=order.flow, workflow=order.workflow)
+
+    def end(self, command: EndPayment, turn: Turn) -> None:
+        """Keep and publish what a choreographed payment has become, if that is news."""
+        order, wanted = command.order, command.status
+        known = self.store.status(order.payment_id)
+        assert known is not None, f"payment {order.payment_id} ends before it started"
+        current, code, text = known
+        status = model.ending(current, wanted, reopens=command.reopens)
+        if status is None:
+            return
+        reason = model.reason_of(current, wanted, status, command.reason)
+        if status == current and reason == Reason(code or "", text or ""):
+            return
+        self.store.end(order.payment_id, status, reason)
+        turn.publish(
+            ended(status, order, reason or UNSAID),
+            payment_id=order.payment_id,
+            flow=order.flow,
+            workflow=order.workflow,
+        )
+
+    def cancel(self, command: CancelPayment, turn: Turn) -> None:
+        """Record a person's wish and ask the gate; refuse at once what is unknown or known to have ended."""
+        payment_id = command.payment_id
+        known = self.store.order(payment_id)
+        error = model.why_not_cancelled(payment_id, known[1] if known else None)
+        if known is None or error:
+            turn.answer(CancellationRefused(payment_id=payment_id, error=error))
+            return
+        order, _ = known
+        turn.publish(
+            CancellationRequested(facts=PaymentFacts(order=order), reason=command.reason),
+            payment_id=payment_id,
+            flow=order.flow,
+            workflow=order.workflow,
+        )
+        turn.answer(CancellationTaken(payment_id=payment_id))
+
+    def refuse_cancellation(self, command: RefuseCancellation, turn: Turn) -> None:
+        """Tell that the payment goes on."""
+        turn.publish(CancellationRefused(payment_id=command.payment_id, error=command.error))
+
+    def register_batch(self, command: RegisterBatch, turn: Turn) -> None:
+        """Remember a submitted file."""
+        self.store.register_batch(command.batch_id, command.file_name, command.orders, micros(turn.now))
+        turn.answer(BatchRegistered(batch_id=command.batch_id))
+
+    handlers: ClassVar[Mapping[type[Message], Handler]] = {
+        SubmitPayment: submit,
+        StartPayment: start,
+        EndPayment: end,
+        CancelPayment: cancel,
+        RefuseCancellation: refuse_cancellation,
+        RegisterBatch: register_batch,
+    }
+
+
+def ended(status: str, order: PaymentOrder, reason: Reason) -> Event:
+    """The event that says what a payment has become."""
+    if status == model.COMPLETED:
+        return PaymentCompleted(order=order)
+    if status == model.REJECTED:
+        return PaymentRejected(order=order, reason=reason)
+    if status == model.CANCELLED:
+        return PaymentCancelled(order=order, reason=reason)
+    if status == model.RETURNED:
+        return PaymentReturned(order=order, reason=reason)
+    return PaymentNeedsAttention(order=order, reason=reason)

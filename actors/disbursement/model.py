@@ -1,0 +1,278 @@
+"""The rules of intake and of a payment's end: what an order must look like, what may follow what. Pure.
+
+`form_errors` is what the client runs before it sends anything and what the service runs again.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Final
+
+from actors.disbursement.messages import SubmitPayment
+from actors.messaging import codec
+from actors.messaging.envelope import CHOREOGRAPHED, ORCHESTRATED
+from actors.vocabulary.money import DECIMALS, LARGEST_AMOUNT_MINOR, decimal_text
+from actors.vocabulary.reason import NARRATIVE, Reason
+
+STARTED: Final = "started"  # under way, as far as Disbursement knows
+COMPLETED: Final = "completed"
+REJECTED: Final = "rejected"
+CANCELLED: Final = "cancelled"
+RETURNED: Final = "returned"
+NEEDS_ATTENTION: Final = "needs_attention"
+
+FLOWS: Final = (ORCHESTRATED, CHOREOGRAPHED)
+LONGEST_TEXT: Final = 140
+LONGEST_ACCOUNT_ID: Final = 34
+LONGEST_END_TO_END_ID: Final = 35
+
+# ISO 3166-1 alpha-2, and XK, which banks use for Kosovo.
+_COUNTRIES = (
+    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY"
+    " BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK"
+    " FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR"
+    " IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK"
+    " ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM"
+    " PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF"
+    " TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW"
+)
+COUNTRIES: Final = frozenset(_COUNTRIES.split())
+
+_account_id = re.compile(r"[A-Za-z0-9._:/-]{1,34}").fullmatch
+_looks_like_iban = re.compile(r"[A-Za-z]{2}[0-9]{2}[A-Za-z0-9]{11,30}").fullmatch
+_email = re.compile(r"[^\s@<>()\[\],;:\"\\]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_]{2,63}").fullmatch
+_iso_date = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
+# What no text may hold: control characters, line separators, half characters, and marks that reorder what is shown.
+_unprintable = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]").search
+
+
+class OrderConflict(Exception):
+    """The key stands for an order of other content."""
+
+
+def form_errors(order: SubmitPayment) -> list[str]:
+    """What is wrong with the order's form, a sentence each; empty when it can be taken.
+
+    Says nothing about facts (accounts, funds, sanctions): those end a payment, they don't refuse an order.
+
+    >>> from actors.vocabulary.money import Money
+    >>> form_errors(SubmitPayment(idempotency_key="K-1", debtor_account="ACC-1", creditor_name="Example Ltd",
+    ...     creditor_account="DE00370400440532013000", amount=Money(0, "EUR")))
+    ['creditor_account DE00370400440532013000 is no valid IBAN: check its digits', 'amount must be more than zero']
+    """
+    errors = _party_errors(order)
+    amount = order.amount
+    if amount.currency not in DECIMALS:
+        errors.append(f"currency {_shown(amount.currency)} is not an active ISO 4217 code such as EUR")
+    elif amount.amount <= 0:
+        errors.append("amount must be more than zero")
+    elif amount.amount > LARGEST_AMOUNT_MINOR:
+        limit = decimal_text(LARGEST_AMOUNT_MINOR, amount.currency)
+        errors.append(f"amount is above the limit of {limit} {amount.currency}")
+    return errors + _optional_errors(order)
+
+
+def _party_errors(order: SubmitPayment) -> list[str]:
+    errors: list[str] = []
+    key, debtor, name, account = (
+        order.idempotency_key,
+        order.debtor_account,
+        order.creditor_name,
+        order.creditor_account,
+    )
+    # Each line asks first, at little cost, whether all is plainly well: a payment passes here two times.
+    if not (key.isprintable() and 0 < len(key) <= LONGEST_TEXT) or key[0] == " " or key[-1] == " ":
+        errors += _text_errors("idempotency_key", key)
+    if not _account_id(debtor):
+        errors.append(_bad_account("debtor_account", debtor))
+    if not (name.isprintable() and len(name) <= LONGEST_TEXT and name[:1].isalnum()) or name[-1] == " ":
+        errors += _name_errors(name)
+    if account[2:4].isdigit() and _looks_like_iban(compact := account.replace(" ", "")):
+        if not is_iban(compact.upper()):
+            errors.append(f"creditor_account {account} is no valid IBAN: check its digits")
+    elif not _account_id(account):
+        errors.append(_bad_account("creditor_account", account))
+    return errors
+
+
+def _optional_errors(order: SubmitPayment) -> list[str]:
+    errors: list[str] = []
+    if order.remittance:
+        errors += _short_text_errors("remittance", order.remittance, LONGEST_TEXT)
+    country = order.creditor_country
+    if country is not None and country not in COUNTRIES:
+        errors.append(f"creditor_country {_shown(country)} is not an ISO 3166 code of two letters such as DE")
+    if order.creditor_email is not None:
+        errors += _email_errors(order.creditor_email)
+    if order.creditor_date_of_birth is not None:
+        errors += _date_errors(order.creditor_date_of_birth)
+    if order.end_to_end_id is not None:
+        errors += _short_text_errors("end_to_end_id", order.end_to_end_id, LONGEST_END_TO_END_ID)
+    if order.flow is not None and order.flow not in FLOWS:
+        errors.append(f"flow {_shown(order.flow)} is neither orchestrated nor choreographed")
+    if order.batch_id is not None:
+        errors += _text_errors("batch_id", order.batch_id)
+    return errors
+
+
+def form_error(order: SubmitPayment) -> str:
+    """All of `form_errors` in one sentence; empty when there are none."""
+    return "; ".join(form_errors(order))
+
+
+def digest(order: SubmitPayment) -> bytes:
+    """Sixteen bytes that stand for the order's content: every field as given, apart from key and batch."""
+    amount = order.amount
+    content = codec.pack(
+        (
+            order.debtor_account,
+            order.creditor_name,
+            order.creditor_account,
+            amount.amount,
+            amount.currency,
+            order.creditor_country,
+            order.creditor_email,
+            order.creditor_date_of_birth,
+            order.end_to_end_id,
+            order.remittance,
+            order.flow,
+        )
+    )
+    return blake2b(content, digest_size=16).digest()
+
+
+def account_as_sent(account: str) -> str:
+    """The creditor's account as it goes to the bank: an IBAN without spaces and in capitals, anything else as given.
+
+    >>> account_as_sent("de89 3704 0044 0532 0130 00"), account_as_sent("TEST-LOST")
+    ('DE89370400440532013000', 'TEST-LOST')
+    """
+    if account[2:4].isdigit() and _looks_like_iban(compact := account.replace(" ", "")):
+        return compact.upper()
+    return account
+
+
+@lru_cache(maxsize=65_536)
+def is_iban(text: str) -> bool:
+    """Whether `text` (capitals, no spaces) is a valid IBAN of a country that has them.
+
+    >>> is_iban("DE89370400440532013000"), is_iban("DE88370400440532013000")
+    (True, False)
+    """
+    from schwifty import IBAN
+    from schwifty.exceptions import SchwiftyException
+
+    try:
+        IBAN(text)
+    except SchwiftyException:
+        return False
+    return True
+
+
+def ending(current: str, wanted: str, *, reopens: bool) -> str | None:
+    """What a payment that is `current` becomes when `wanted` is heard; None when nothing changes.
+
+    Whatever has ended stays so, but for a return after completion, a contradiction (`completed` against
+    `rejected` or `cancelled`, or news that `reopens`): then a person must look. From `needs_attention` a late
+    proof leads on. A repeat changes nothing.
+
+    >>> ending("started", "completed", reopens=False), ending("completed", "completed", reopens=False)
+    ('completed', None)
+    >>> ending("rejected", "completed", reopens=False)
+    'needs_attention'
+    """
+    if wanted == NEEDS_ATTENTION:
+        return NEEDS_ATTENTION if reopens or current in (STARTED, NEEDS_ATTENTION) else None
+    if current in (STARTED, NEEDS_ATTENTION):
+        return wanted
+    return _AFTER_THE_END.get((current, wanted))
+
+
+# (what it is, what is heard) → what it becomes. Pairs that are missing change nothing.
+_AFTER_THE_END: Final = {
+    (COMPLETED, RETURNED): RETURNED,
+    (COMPLETED, REJECTED): NEEDS_ATTENTION,
+    (COMPLETED, CANCELLED): NEEDS_ATTENTION,
+    (RETURNED, REJECTED): NEEDS_ATTENTION,
+    (RETURNED, CANCELLED): NEEDS_ATTENTION,
+    (REJECTED, COMPLETED): NEEDS_ATTENTION,
+    (CANCELLED, COMPLETED): NEEDS_ATTENTION,
+    (REJECTED, RETURNED): NEEDS_ATTENTION,
+    (CANCELLED, RETURNED): NEEDS_ATTENTION,
+}
+
+
+def reason_of(current: str, wanted: str, became: str, given: Reason | None) -> Reason | None:
+    """The reason to show: the given one, or the contradiction in words."""
+    if became == wanted:
+        return given
+    more = f" ({given.code} {given.text})" if given else ""
+    return Reason(NARRATIVE, f"the payment was {current}, and then heard to be {wanted}{more}")
+
+
+def why_not_cancelled(payment_id: str, status: str | None) -> str:
+    """The sentence that refuses a cancellation at once; empty while the gate at Execution must decide.
+
+    >>> why_not_cancelled("P1-00", "completed"), why_not_cancelled("P1-00", "started")
+    ('payment P1-00 is already completed', '')
+    """
+    if status is None:
+        return f"there is no payment {payment_id[:60]}"
+    return "" if status in (STARTED, NEEDS_ATTENTION) else f"payment {payment_id} is already {status}"
+
+
+def _text_errors(field: str, text: str) -> list[str]:
+    if not text.strip():
+        return [f"{field} is empty"]
+    if text != text.strip():
+        return [f"{field} begins or ends with a space"]
+    return _short_text_errors(field, text, LONGEST_TEXT)
+
+
+def _short_text_errors(field: str, text: str, longest: int) -> list[str]:
+    if len(text) > longest:
+        return [f"{field} has {len(text)} characters, at most {longest} are possible"]
+    if not text:
+        return [f"{field} is empty"]
+    if not text.isprintable() and (found := _unprintable(text)):
+        return [f"{field} holds a character that can't be shown (U+{ord(found.group()):04X})"]
+    return []
+
+
+def _name_errors(name: str) -> list[str]:
+    errors = _text_errors("creditor_name", name)
+    if not errors and not any(map(str.isalnum, name)):
+        errors.append(f"creditor_name {_shown(name)} has neither letter nor digit")
+    return errors
+
+
+def _bad_account(field: str, account: str) -> str:
+    if not account:
+        return f"{field} is empty"
+    return (
+        f"{field} {_shown(account)} is no account id: it has 1 to {LONGEST_ACCOUNT_ID} letters, digits"
+        " and . _ : / - characters"
+    )
+
+
+def _email_errors(email: str) -> list[str]:
+    if len(email) <= 254 and _email(email) and not _unprintable(email):
+        return []
+    return [f"creditor_email {_shown(email)} is not an address such as name@example.org"]
+
+
+def _date_errors(text: str) -> list[str]:
+    try:
+        if not _iso_date(text):
+            raise ValueError
+        date.fromisoformat(text)
+    except ValueError:
+        return [f"creditor_date_of_birth {_shown(text)} is not a date such as 1970-12-31"]
+    return []
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:40] + "…")

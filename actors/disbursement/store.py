@@ -1,0 +1,96 @@
+"""Disbursement's tables: claimed keys where the key's hash lives, started orders where the debtor lives, batches."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from actors.disbursement.messages import StartPayment
+from actors.messaging import codec
+from actors.store.session import Migration, Session
+from actors.vocabulary.order import PaymentOrder
+from actors.vocabulary.reason import Reason
+
+MIGRATIONS = (
+    Migration(
+        "disbursement",
+        1,
+        (
+            """
+            CREATE TABLE claims (
+                idempotency_key TEXT PRIMARY KEY, digest BLOB NOT NULL, payment_id TEXT NOT NULL
+            ) WITHOUT ROWID, STRICT
+            """,
+            # `start` is the encoded StartPayment; `status` is kept for choreographed payments alone.
+            """
+            CREATE TABLE orders (
+                payment_id TEXT PRIMARY KEY, start BLOB NOT NULL, status TEXT NOT NULL DEFAULT 'started',
+                reason_code TEXT, reason_text TEXT
+            ) WITHOUT ROWID, STRICT
+            """,
+            """
+            CREATE TABLE batches (
+                batch_id TEXT PRIMARY KEY, file_name TEXT NOT NULL, orders INTEGER NOT NULL, at INTEGER NOT NULL
+            ) WITHOUT ROWID, STRICT
+            """,
+        ),
+    ),
+)
+
+
+class DisbursementStore:
+    """What Disbursement reads and writes, in the turn's transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._one = session.one
+        self._write = session.write
+
+    def claim(self, key: str, digest: bytes, payment_id: str) -> bool:
+        """Claim the key for this content; False if it is claimed already."""
+        return bool(
+            self._write("INSERT INTO claims VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (key, digest, payment_id))
+        )
+
+    def claimed(self, key: str) -> tuple[bytes, str] | None:
+        """The digest and the payment's id under a claimed key."""
+        return cast(
+            "tuple[bytes, str] | None",
+            self._one("SELECT digest, payment_id FROM claims WHERE idempotency_key = ?", (key,)),
+        )
+
+    def start(self, start: StartPayment) -> bool:
+        """Keep an order that starts; False if it has started before."""
+        return bool(
+            self._write(
+                "INSERT INTO orders (payment_id, start) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                (start.order.payment_id, codec.encode(start)),
+            )
+        )
+
+    def order(self, payment_id: str) -> tuple[PaymentOrder, str] | None:
+        """The order and its status."""
+        row = self._one("SELECT start, status FROM orders WHERE payment_id = ?", (payment_id,))
+        return None if row is None else (order_in(row[0]), row[1])
+
+    def status(self, payment_id: str) -> tuple[str, str | None, str | None] | None:
+        """The payment's status, with the reason's code and text."""
+        return cast(
+            "tuple[str, str | None, str | None] | None",
+            self._one("SELECT status, reason_code, reason_text FROM orders WHERE payment_id = ?", (payment_id,)),
+        )
+
+    def end(self, payment_id: str, status: str, reason: Reason | None) -> None:
+        """Keep what the payment has become."""
+        code, text = (reason.code, reason.text) if reason else (None, None)
+        self._write(
+            "UPDATE orders SET status = ?, reason_code = ?, reason_text = ? WHERE payment_id = ?",
+            (status, code, text, payment_id),
+        )
+
+    def register_batch(self, batch_id: str, file_name: str, orders: int, at: int) -> None:
+        """Keep a batch; the first registration stays."""
+        self._write("INSERT INTO batches VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", (batch_id, file_name, orders, at))
+
+
+def order_in(start: bytes) -> PaymentOrder:
+    """The order in what `start` has stored."""
+    return cast(StartPayment, codec.decode(start)).order
