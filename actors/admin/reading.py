@@ -58,11 +58,13 @@ class Reading:
 
     def payment(self, payment_id: str) -> dict[str, Any] | None:
         """One payment with its timeline, or None."""
+        from actors.assembly import load_messages
         from actors.directory import queries
 
         payment = self.payment_without_timeline(payment_id)
         if payment is None:
             return None
+        load_messages()
         timeline = self._each(lambda reader: queries.timeline(reader, payment_id))
         return payment | {"timeline": sorted(timeline, key=lambda entry: str(entry["at"]))}
 
@@ -103,7 +105,7 @@ class Reading:
         found = self._each(queries.batches)
         for batch in found:
             batch["payments"] = taken[batch["batch_id"]]
-        return sorted(found, key=lambda batch: str(batch["submitted_at"]), reverse=True)
+        return sorted(found, key=lambda batch: str(batch["created_at"]), reverse=True)
 
     def batch(self, batch_id: str) -> dict[str, Any] | None:
         """One submitted file with counts and sums per currency and status, or None."""
@@ -148,13 +150,13 @@ class Reading:
         """Watchlists in force; every cell has the same, so the first one speaks."""
         from actors.aml import queries
 
-        return queries.watchlists(next(iter(self.readers.values())))
+        return queries.lists(next(iter(self.readers.values())))
 
-    def reviews(self, *, open_only: bool = True) -> list[dict[str, Any]]:
-        """Cases that a person decides on."""
+    def reviews(self) -> list[dict[str, Any]]:
+        """Open cases that a person decides on, the longest waiting first."""
         from actors.aml import queries
 
-        return self._each(lambda reader: queries.cases(reader, open_only=open_only))
+        return sorted(self._each(queries.reviews), key=lambda case: str(case["opened_at"]))
 
     def dead_letters(self) -> list[dict[str, Any]]:
         """Messages that no handler could take, the oldest first."""
@@ -166,13 +168,16 @@ class Reading:
         return sorted(found, key=lambda letter: str(letter["at"]))
 
     def subscriptions(self) -> list[dict[str, Any]]:
-        """Who gets which events, with offset and lag, in each cell."""
+        """Who gets which events in each cell, with the next offset it reads and how far it is behind."""
         from actors.directory import queries
 
-        found = []
+        found: dict[tuple[str, str], dict[str, Any]] = {}
         for cell, reader in self.readers.items():
-            found += [subscription | {"cell": cell} for subscription in queries.subscriptions(reader)]
-        return found
+            for row in queries.subscriptions(reader):
+                place = {"subscriber": row["subscriber"], "cell": cell, "offset": row["offset"], "lag": row["lag"]}
+                entry = found.setdefault((cell, row["subscriber"]), place | {"events": [], "inactive": []})
+                entry["events" if row["active"] else "inactive"].append(row["event_type"])
+        return list(found.values())
 
     def rates(self, now: datetime | None = None) -> dict[str, float]:
         """Payments accepted and messages logged a second, over the last ten."""

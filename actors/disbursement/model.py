@@ -227,9 +227,10 @@ def why_not_cancelled(payment_id: str, status: str | None) -> str:
 def _text_errors(field: str, text: str) -> list[str]:
     if not text.strip():
         return [f"{field} is empty"]
-    if text != text.strip():
-        return [f"{field} begins or ends with a space"]
-    return _short_text_errors(field, text, LONGEST_TEXT)
+    errors = _short_text_errors(field, text, LONGEST_TEXT)
+    if not errors and text != text.strip():
+        errors.append(f"{field} begins or ends with a space")
+    return errors
 
 
 def _short_text_errors(field: str, text: str, longest: int) -> list[str]:

@@ -134,7 +134,7 @@ class Execution(Service):
         if chase.doubt:
             reason = model.doubt_reason(self.pace)
             self.store.settle(entry.payment_id, model.in_doubt(entry.state), reason, "", turn.now)
-            doubt = ExecutionInDoubt(instruction_id=entry.instruction_id, reason=reason, facts=entry.facts)
+            doubt = ExecutionInDoubt(instruction_id=entry.instruction_id, reason=reason, facts=self.store.facts(entry))
             turn.answer(doubt, entry.reply_to, workflow=entry.workflow)
 
     def settle(self, command: SettleExecution, turn: Turn) -> None:
@@ -154,7 +154,7 @@ class Execution(Service):
         self.store.settle(payment_id, settled, reason, person, turn.now)
         turn.cancel_timer(f"query/{entry.instruction_id}")
         after = entry._replace(state=settled, reason_code=reason.code, reason_text=reason.text, settled_by=person)
-        turn.answer(_ended(after, entry.facts), entry.reply_to, workflow=entry.workflow)
+        turn.answer(_ended(after, self.store.facts(entry)), entry.reply_to, workflow=entry.workflow)
 
     def recover(self, tick: Started | RecoveryDue, turn: Turn) -> None:
         """After a start, ask for what the rail may have answered to nobody, a bounded number at a time.
@@ -195,14 +195,29 @@ class Execution(Service):
         else:
             self.store.contradict(entry.payment_id)
         reason = model.contradiction(entry.state, answer.verdict, entry.settled_by)
-        event = ExecutionContradicted(instruction_id=entry.instruction_id, reason=reason, facts=entry.facts)
+        event = ExecutionContradicted(instruction_id=entry.instruction_id, reason=reason, facts=self.store.facts(entry))
         turn.answer(event, entry.reply_to, workflow=entry.workflow)
 
     def _new_return(self, entry: Entry, answer: RailAnswered, turn: Turn) -> bool:
         return self.store.add_return(entry.payment_id, answer, answer.reason or NO_WORDS, turn.now)
 
     def _announce(self, say: Say, entry: Entry, answer: RailAnswered, turn: Turn) -> None:
-        turn.answer(_outcome(say, entry, answer), entry.reply_to, workflow=entry.workflow)
+        """Say it to whoever awaits the outcome. Nobody reacts to a submission, so it carries no facts."""
+        instruction_id = entry.instruction_id
+        outcome: Outcome
+        facts = None if say is Say.SUBMITTED else self.store.facts(entry)
+        reason = answer.reason or NO_WORDS
+        if say is Say.EXECUTED:
+            outcome = PaymentExecuted(instruction_id=instruction_id, facts=facts)
+        elif say is Say.SUBMITTED:
+            outcome = PaymentSubmitted(instruction_id=instruction_id)
+        elif say is Say.REJECTED:
+            outcome = ExecutionRejected(instruction_id=instruction_id, reason=reason, facts=facts)
+        else:
+            outcome = ReturnReceived(
+                return_id=answer.return_id, instruction_id=instruction_id, reason=reason, facts=facts
+            )
+        turn.answer(outcome, entry.reply_to, workflow=entry.workflow)
 
     def _query_later(self, turn: Turn, payment_id: str, instruction_id: str, chase: model.Chase) -> None:
         due = turn.now + chase.pause
@@ -243,19 +258,6 @@ def instruction(command: ExecutePayment) -> SubmitInstruction:
 
 def _stopped(instruction_id: str, reason: Reason, ending: str, facts: PaymentFacts | None) -> ExecutionStopped:
     return ExecutionStopped(instruction_id=instruction_id, reason=reason, ending=ending, facts=facts)
-
-
-def _outcome(say: Say, entry: Entry, answer: RailAnswered) -> Outcome:
-    """What is announced of the rail's answer. Nobody reacts to a submission, so it carries no facts."""
-    instruction_id = entry.instruction_id
-    if say is Say.EXECUTED:
-        return PaymentExecuted(instruction_id=instruction_id, facts=entry.facts)
-    if say is Say.SUBMITTED:
-        return PaymentSubmitted(instruction_id=instruction_id)
-    reason = answer.reason or NO_WORDS
-    if say is Say.REJECTED:
-        return ExecutionRejected(instruction_id=instruction_id, reason=reason, facts=entry.facts)
-    return ReturnReceived(return_id=answer.return_id, instruction_id=instruction_id, reason=reason, facts=entry.facts)
 
 
 def _ended(entry: Entry, facts: PaymentFacts | None) -> Outcome:

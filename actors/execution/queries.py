@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from actors.execution.model import DOUBTFUL
+from actors.execution.store import AT_RAIL
 from actors.messaging.codec import moment
 from actors.store.session import Reader, Row
 from actors.vocabulary.money import decimal_text
@@ -39,8 +40,8 @@ def execution_of(reader: Reader, payment_id: str) -> dict[str, Any] | None:
 
 def in_doubt(reader: Reader, limit: int = 100) -> list[dict[str, Any]]:
     """The payments of which nobody can say whether they were executed, the oldest ids first."""
-    sql = f"""SELECT {COLUMNS} FROM executions WHERE state IN ('submitted', 'in_doubt', 'in_doubt_unsent')
-        AND state <> 'submitted' ORDER BY payment_id LIMIT ?"""
+    sql = f"""SELECT {COLUMNS} FROM executions WHERE {AT_RAIL} AND state <> 'submitted'
+        ORDER BY payment_id LIMIT ?"""
     return [_shown(row) for row in reader.all(sql, (limit,))]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from actors.execution.messages import ExecutePayment, RailAnswered, StopExecution
 from actors.messaging import codec
@@ -13,6 +13,9 @@ from actors.vocabulary.order import PaymentFacts
 from actors.vocabulary.reason import NARRATIVE, Reason
 
 codec.register(ExecutePayment, StopExecution)
+
+# Given to the rail, without a final answer. Not `IN (…)`, which costs five microseconds at every change.
+AT_RAIL = "(state = 'submitted' OR state = 'in_doubt' OR state = 'in_doubt_unsent')"
 
 MIGRATIONS = (
     Migration(
@@ -37,8 +40,7 @@ MIGRATIONS = (
                 contradicted INTEGER NOT NULL DEFAULT 0,
                 command BLOB NOT NULL
             ) WITHOUT ROWID""",
-            """CREATE INDEX executions_at_rail ON executions (payment_id)
-                WHERE state IN ('submitted', 'in_doubt', 'in_doubt_unsent')""",
+            f"CREATE INDEX executions_at_rail ON executions (payment_id) WHERE {AT_RAIL}",
             """CREATE TABLE execution_returns (
                 return_id TEXT PRIMARY KEY,
                 payment_id TEXT NOT NULL,
@@ -66,12 +68,14 @@ MOVE = "UPDATE executions SET state = ?, changed_at = ? WHERE payment_id = ?"
 SETTLE = """UPDATE executions SET state = ?, reason_code = ?, reason_text = ?, settled_by = ?, changed_at = ?
     WHERE payment_id = ?"""
 
-AT_RAIL = """SELECT payment_id, instruction_id FROM executions
-    WHERE state IN ('submitted', 'in_doubt', 'in_doubt_unsent') AND payment_id > ?
+LOAD_AT_RAIL = f"""SELECT payment_id, instruction_id FROM executions WHERE {AT_RAIL} AND payment_id > ?
     ORDER BY payment_id LIMIT ?"""
 
 ADD_RETURN = """INSERT INTO execution_returns (return_id, payment_id, reason_code, reason_text, received_at)
     VALUES (?, ?, ?, ?, ?) ON CONFLICT (return_id) DO NOTHING"""
+
+
+REMEMBERED: Final = 1_024
 
 
 class Entry(NamedTuple):
@@ -95,15 +99,6 @@ class Entry(NamedTuple):
         """Why it was stopped, rejected or settled so."""
         return Reason(self.reason_code or NARRATIVE, self.reason_text or "")
 
-    @property
-    def facts(self) -> PaymentFacts | None:
-        """The facts to pass along: only what is published carries them, and decoding is dear."""
-        if self.reply_to:
-            return None
-        message = codec.decode(self.command)
-        assert isinstance(message, ExecutePayment | StopExecution)
-        return message.facts
-
     def recorded_command(self) -> ExecutePayment:
         """The command as it was recorded, of a gate that is not stopped."""
         message = codec.decode(self.command)
@@ -116,13 +111,18 @@ class ExecutionStore:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._decoded: dict[bytes, ExecutePayment] = {}  # what the latest commands' bytes mean; saves decoding
 
     def record(self, envelope: Envelope, command: ExecutePayment, reply_to: str, now: datetime) -> bool:
         """Record the instruction; False where the payment has a gate already, closed or passed."""
         at, amount = codec.micros(now), command.amount
+        data = codec.encode(command)
+        if not reply_to:
+            if len(self._decoded) >= REMEMBERED:
+                self._decoded.clear()
+            self._decoded[data] = command
         head = (envelope.payment_id, command.instruction_id, reply_to, envelope.workflow)
-        row = (*head, amount.amount, amount.currency, at, at, codec.encode(command))
-        return self._session.write(RECORD, row) == 1
+        return self._session.write(RECORD, (*head, amount.amount, amount.currency, at, at, data)) == 1
 
     def stop(self, envelope: Envelope, command: StopExecution, reply_to: str, now: datetime) -> bool:
         """Close the gate; False where the payment has one already, closed or passed."""
@@ -135,6 +135,15 @@ class ExecutionStore:
         """The payment's gate."""
         row = self._session.one(LOAD, (payment_id,))
         return None if row is None else Entry._make(row)
+
+    def facts(self, entry: Entry) -> PaymentFacts | None:
+        """The facts to pass along: only what is published carries them."""
+        if entry.reply_to:
+            return None
+        known = self._decoded.get(entry.command)
+        message = known or codec.decode(entry.command)
+        assert isinstance(message, ExecutePayment | StopExecution)
+        return message.facts
 
     def move(self, payment_id: str, state: str, now: datetime) -> None:
         """Record a state that needs no reason."""
@@ -156,4 +165,4 @@ class ExecutionStore:
 
     def at_rail(self, after: str, limit: int) -> list[tuple[str, str]]:
         """Payment and instruction ids of those the rail was given and that have no final answer, in order."""
-        return [(row[0], row[1]) for row in self._session.all(AT_RAIL, (after, limit))]
+        return [(row[0], row[1]) for row in self._session.all(LOAD_AT_RAIL, (after, limit))]

@@ -37,7 +37,7 @@ DEFAULT_TIMEOUT_S: Final = 30.0
 CONNECT_TIMEOUT_S: Final = 10.0
 RECONNECT_EVERY_S: Final = 0.05
 READ_BYTES: Final = 1024 * 1024
-ENVELOPES_A_PACKET: Final = 256
+PACKET_BYTES: Final = 64 * 1024  # so that the gateway passes on the first while the last are still written
 _TARGET: Final = Envelope._fields.index("target")
 WINDOW: Final = 2_000  # unanswered orders of one `submit`; the gateway stops reading at 4,096
 
@@ -73,7 +73,9 @@ class Paid(NamedTuple):
 class Unanswered:
     """One envelope whose reply has not come."""
 
-    fields: list[Any]
+    message_id: str
+    type: str
+    packed: bytes
     inbox: deque[Answered]  # where its reply goes
     item: Any = None  # what the caller knows it by
     place: int = 0  # on this connection, counted from 1; 0 while it waits to be sent
@@ -292,7 +294,10 @@ class Client:
             payment_id=getattr(message, "payment_id", ""),
             slot=slot,
         )
-        unanswered = Unanswered(codec.envelope_fields(envelope), inbox, item)
+        packed = codec.pack(codec.envelope_fields(envelope))
+        if len(packed) > protocol.MAXIMUM_ENVELOPE_BYTES:
+            raise ValueError(f"a {type(message).__name__} of {len(packed)} bytes is too long to be sent")
+        unanswered = Unanswered(envelope.message_id, type(message).__name__, packed, inbox, item)
         self._waiting.append(unanswered)
         return unanswered
 
@@ -305,9 +310,8 @@ class Client:
     def _sentence(self, unanswered: Unanswered, timeout: float) -> str:
         if self._socket is None:
             return f"the system in {self.data} can't be reached any more; start it again, then repeat"
-        name = unanswered.fields[1][0]
         why = f" ({unanswered.busy.reason})" if unanswered.busy else ""
-        return f"no answer to {name} within {timeout:g} s{why}; it may be repeated without harm"
+        return f"no answer to {unanswered.type} within {timeout:g} s{why}; it may be repeated without harm"
 
     # The connection
 
@@ -385,18 +389,20 @@ class Client:
         now = time.monotonic()
         later: list[Unanswered] = []
         packed: list[bytes] = []
+        size = 0
         while self._waiting:
             unanswered = self._waiting.popleft()
             if unanswered.due > now:
                 later.append(unanswered)
                 continue
+            if packed and size + len(unanswered.packed) > PACKET_BYTES:
+                self._unsent += envelopes_packet(protocol.SEND, packed)
+                packed, size = [], 0
             self._sent += 1
             unanswered.place = self._sent
             self._unanswered[self._sent] = unanswered
-            packed.append(codec.pack(unanswered.fields))
-            if len(packed) == ENVELOPES_A_PACKET:
-                self._unsent += envelopes_packet(protocol.SEND, packed)
-                packed = []
+            packed.append(unanswered.packed)
+            size += len(unanswered.packed)
         if packed:
             self._unsent += envelopes_packet(protocol.SEND, packed)
         self._waiting.extend(later)
@@ -444,7 +450,7 @@ class Client:
             reply = codec.envelope_from(fields).message
         except CannotDecode as error:
             cause = f"the answer can't be read: {error}"
-            reply = Failed(failed_message_id=unanswered.fields[0], failed_type=unanswered.fields[1][0], cause=cause)
+            reply = Failed(failed_message_id=unanswered.message_id, failed_type=unanswered.type, cause=cause)
         if isinstance(reply, Busy):
             unanswered.busy = reply
             unanswered.due = time.monotonic() + reply.retry_after_ms / 1000 * self._random.uniform(0.5, 1.5)

@@ -22,6 +22,7 @@ from actors.messaging.codec import CannotDecode
 
 VERSION: Final = 1
 MAXIMUM_BYTES: Final = 8 * 1024 * 1024
+MAXIMUM_ENVELOPE_BYTES: Final = MAXIMUM_BYTES - 1_024  # what is round it in a packet, or a frame, takes less
 
 HELLO: Final = "hello"
 WELCOME: Final = "welcome"

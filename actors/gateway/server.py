@@ -303,12 +303,12 @@ class Server:
 
 def _first_map(data: Path) -> PartitionMap:
     """At a first start the gateway may be here before the first cell has recorded the map."""
-    from config.settings import Settings
+    from config.settings import BadSettings, effective_settings
 
     try:
-        settings = Settings.model_validate_json((data / "run" / "settings.json").read_bytes())
-    except (OSError, ValueError) as error:
-        raise CannotOpen(f"{data} has no map of partitions: start it with `python system.py start`") from error
+        settings = effective_settings(data)
+    except BadSettings as refusal:
+        raise CannotOpen(str(refusal)) from refusal
     return establish(data, settings.topology.cells)
 
 

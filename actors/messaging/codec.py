@@ -23,6 +23,7 @@ _MICROSECOND = timedelta(microseconds=1)
 PLAIN = (str, int, float, bool, bytes, type(None), Any)
 
 type_names: dict[str, type[Message]] = {}
+_pack = msgpack.Packer().pack  # one for all calls: making a packer costs as much as a small message
 _encoders: dict[type, Callable[[Any], list[Any]]] = {}
 _decoders: dict[type, Callable[[list[Any]], Any]] = {}
 
@@ -88,8 +89,7 @@ def from_fields(name: str, fields: list[Any]) -> Message:
 
 def encode(message: Message) -> bytes:
     """One message with its name as bytes."""
-    packed: bytes = msgpack.packb([type(message).__name__, to_fields(message)])
-    return packed
+    return pack([type(message).__name__, to_fields(message)])
 
 
 def decode(data: bytes) -> Message:
@@ -104,7 +104,7 @@ def decode(data: bytes) -> Message:
 
 def pack(value: Any) -> bytes:
     """Plain values (what `to_fields` and `envelope_fields` return, and lists of them) as bytes."""
-    packed: bytes = msgpack.packb(value)
+    packed: bytes = _pack(value)
     return packed
 
 
@@ -116,7 +116,7 @@ def unpack(data: bytes) -> Any:
     """
     try:
         return msgpack.unpackb(data, strict_map_key=False)
-    except (ValueError, msgpack.UnpackException, msgpack.ExtraData) as error:
+    except (ValueError, TypeError, msgpack.UnpackException) as error:  # TypeError: a list as a map's key
         raise CannotDecode(f"not msgpack: {error}") from error
 
 
@@ -135,15 +135,15 @@ def envelope_from(values: Any) -> Envelope:
     Raises:
         CannotDecode: `values` is not an envelope, or its message is unknown.
     """
-    if not isinstance(values, list) or len(values) != len(Envelope._fields):
+    if type(values) is not list or len(values) != len(Envelope._fields):
         raise CannotDecode("an envelope has " + ", ".join(Envelope._fields))
-    name, fields = _pair(values[1])
-    if not all(isinstance(part, int if at in _NUMBERS else str) for at, part in enumerate(values) if at != 1):
+    if tuple(map(type, values)) != _HEADER:
         raise CannotDecode("an envelope's header is text, but for attempt and slot")
+    name, fields = _pair(values[1])
     return Envelope(values[0], from_fields(name, fields), *values[2:])
 
 
-_NUMBERS = (Envelope._fields.index("attempt"), Envelope._fields.index("slot"))
+_HEADER = tuple({"message": list, "attempt": int, "slot": int}.get(field, str) for field in Envelope._fields)
 
 
 def _pair(value: Any) -> tuple[str, list[Any]]:

@@ -1,0 +1,1 @@
+"""Notification: mails debtor and creditor when a payment ends."""

@@ -154,9 +154,7 @@ class Workflow:
         if step.compensation and (step.pivot or after_pivot):
             raise BadWorkflow(f"{self.name}: {step.name} can't be undone, it is not before the pivot")
         if (step.compensation is None) != (step.undone is None):
-            raise BadWorkflow(
-                f"{self.name}: {step.name} needs both a compensation and its outcome, or neither"
-            )
+            raise BadWorkflow(f"{self.name}: {step.name} needs both a compensation and its outcome, or neither")
 
     def _roles(self) -> dict[type[Message], tuple[str, int]]:
         named: list[tuple[type[Message] | None, str, int]] = [

@@ -58,9 +58,7 @@ AT_THE_BANK: Final = "already at the bank"
 def start(workflow: Workflow, order: PaymentOrder) -> Decision:
     """The first step's command, with its timer."""
     first = workflow.steps[0]
-    return Decision(
-        State(order, FORWARD, 0, 1), ((first.to, first.command(order)),), workflow.first_timers[0]
-    )
+    return Decision(State(order, FORWARD, 0, 1), ((first.to, first.command(order)),), workflow.first_timers[0])
 
 
 def advance(workflow: Workflow, state: State, message: Message, now: datetime) -> Decision:
@@ -86,7 +84,7 @@ def _done(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
             if state.stopping:  # taken into account when the gate has answered
                 return Decision(state._replace(answered=True, held=False))
             return next_step(workflow, state)
-        premature = at >= pivot > state.step
+        premature = at > state.step and at >= pivot
     else:
         premature = at >= pivot and (phase == COMPENSATING or phase in UNDONE)
     return contradiction(workflow, state, message) if premature else Decision(state)
@@ -102,9 +100,7 @@ def _refused(workflow: Workflow, state: State, at: int, message: Any) -> Decisio
         return contradiction(workflow, state, message)
     if state.answered:
         return Decision(state)
-    return undo(
-        workflow, state, at - 1, message.reason, REJECTED, wish_fails(workflow, state, message.reason)
-    )
+    return undo(workflow, state, at - 1, message.reason, REJECTED, wish_fails(workflow, state, message.reason))
 
 
 def _held(workflow: Workflow, state: State, at: int, message: Any) -> Decision:

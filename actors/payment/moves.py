@@ -74,9 +74,7 @@ def ask_gate(workflow: Workflow, state: State, ending: str, reason: Reason) -> D
     return Decision(stopping, ((gate.to, gate.command(state.order, reason, ending)),), (timer,))
 
 
-def book_return(
-    workflow: Workflow, state: State, return_id: str, reason: Reason, events: Events = ()
-) -> Decision:
+def book_return(workflow: Workflow, state: State, return_id: str, reason: Reason, events: Events = ()) -> Decision:
     """Put the money that came back into the books."""
     back = workflow.returns
     booking = state._replace(phase=RETURNING, attempt=1, return_id=return_id, return_reason=reason)
@@ -106,9 +104,7 @@ def contradiction(workflow: Workflow, state: State, message: Message) -> Decisio
     where = state.phase
     if where in (FORWARD, COMPENSATING):
         where += f" at {workflow.steps[state.step].name}"
-    reason = Reason(
-        code, f"{type(message).__name__} contradicts what was known of the payment, {where}{words}"
-    )
+    reason = Reason(code, f"{type(message).__name__} contradicts what was known of the payment, {where}{words}")
     if state.phase in EXECUTED or state.phase in UNDONE:
         return attention(workflow, state, reason)
     told = attention(workflow, state, reason, timers=NO_TIMER)

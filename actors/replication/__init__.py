@@ -1,0 +1,1 @@
+"""Replication: copies what became of payments into another database, for reporting."""

@@ -1,1 +1,32 @@
-"""What Replication says: nothing that anybody reacts to; its work is another database."""
+"""What Replication takes; nobody reacts to what it does: its work is another database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from actors.messaging.message import Command, Task
+from actors.vocabulary.order import PaymentOrder
+from actors.vocabulary.reason import Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicatePayment(Command):
+    """The payment has ended with `status` (or needs attention): copy it. Copying again changes nothing."""
+
+    status: str
+    order: PaymentOrder
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyPayment(Task):
+    """Write the payment into the reporting database, unless a newer copy stands there.
+
+    `version` orders the copies of one payment: it is the moment, in microseconds since 1970, at which its
+    event was first heard, the same in every repeat.
+    """
+
+    status: str
+    order: PaymentOrder
+    reason: Reason | None
+    version: int

@@ -6,6 +6,7 @@ turn starts on the core's descriptor, so that a turn takes all that has come by 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -88,6 +89,7 @@ class Cell(Actor):  # type: ignore[misc]  # thespian ships no types
             self.send(sender, Refused(message.name, _sentence(message.name, failure), message.incarnation))
             return
         self.core = core
+        _settle_memory()
         self.send(sender, Ready(message.name, os.getpid(), message.incarnation))
 
     def _introduce(self, message: Peers, sender: Any) -> None:
@@ -135,6 +137,16 @@ HANDLERS: dict[type, Any] = {
     Stop: Cell._stop,
     ActorExitRequest: Cell._leave,
 }
+
+
+def _settle_memory() -> None:
+    """Let the garbage collector forget what lives as long as the process, and look for cycles less often.
+
+    A payment makes hundreds of objects and almost no cycles: the collector's default took a tenth of a turn.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1_000)
 
 
 def _sentence(name: str, failure: Exception) -> str:

@@ -315,7 +315,7 @@ class CellCore:
         fields = [
             envelope_fields(Envelope("", answer, "reply", self.name, each.sender, "", each.message_id)) for each in busy
         ]
-        if acknowledged:
+        if acknowledged or fields:
             frames.append(("gateway", pack_frame(GATEWAY, 0, acknowledged, fields)))
 
     def _abandon(self) -> None:
@@ -381,6 +381,7 @@ class CellCore:
                     inputs.envelopes.append(envelope_from(fields))
                 except CannotDecode as error:
                     self._log.error("message refused", peer=peer, error=str(error))
+                    inputs.refused.append((fields, str(error)))
         return inputs, acknowledged
 
     def _actor_failed(self, actor: str, now: datetime) -> None:

@@ -67,6 +67,10 @@ class InProcessSystem(ActorSystemBase):  # type: ignore[misc]  # Thespian ships 
         """Whether a message for this name would find an actor."""
         return name in self._classes or any(name.startswith(prefix) for prefix, _, _ in self._families)
 
+    def is_service(self, name: str) -> bool:
+        """Whether this is the name of a service (and not of one of its many children)."""
+        return name in self._classes
+
     def drop(self, name: str) -> bool:
         """Forget the instance of an actor; it is made anew from the store when the next message comes."""
         self.residents.pop(name, None)

@@ -128,8 +128,7 @@ class Service(Actor):  # type: ignore[misc]  # Thespian ships no types
             message.handler(self, message.message, message.turn)
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One message for one handler, within a turn. `message` is the envelope's, or what a reaction made of it."""
 
     handler: Handler

@@ -38,7 +38,14 @@ from actors.store.sqlite import SqliteSession
 
 CATCH_UP_LINES: Final = 512
 TIMERS_PER_TURN: Final = 512
+CAREFUL_TURNS: Final = 50  # turns with savepoints after a handler has raised: failures come in flocks
+WAITING_PAYMENTS: Final = 50_000  # payments that clients wait for; they are kept in memory alone
+SENDER: Final = Envelope._fields.index("sender")
 NO_HANDLER: Final = "it has no handler for this message"
+
+
+class HandlerFailed(Exception):
+    """A handler raised in a turn without savepoints: the turn is run again with one for every handler."""
 
 
 class TurnTooLong(Exception):
@@ -49,12 +56,14 @@ class TurnTooLong(Exception):
 class Inputs:
     """What a turn takes: envelopes from clients, frames from peers, workers' answers with their outbox's name.
 
+    `refused` are a client's envelopes that nobody can decode, with the reason: the client hears it.
     `buried` and `condemned_…` may not be handled any more: they go straight to the dead letters.
     """
 
     envelopes: list[Envelope] = field(default_factory=list)
     answers: list[tuple[str, Answer]] = field(default_factory=list)
     links: list[tuple[str, FrameContent]] = field(default_factory=list)
+    refused: list[tuple[list[Any], str]] = field(default_factory=list)
     buried: list[Envelope] = field(default_factory=list)
     condemned_links: list[tuple[str, FrameContent]] = field(default_factory=list)
     condemned_answers: list[tuple[str, Answer]] = field(default_factory=list)
@@ -72,6 +81,7 @@ class Inputs:
                 Inputs(links=[(peer, FrameContent(kind, number + at, acknowledged, [envelope]))])
                 for at, envelope in enumerate(envelopes)
             ] or [Inputs(links=[(peer, content)])]
+        singles += [Inputs(refused=[refusal]) for refusal in self.refused]
         return singles + [Inputs(envelopes=[envelope]) for envelope in self.envelopes]
 
     def condemned(self) -> Inputs:
@@ -141,6 +151,9 @@ class Turns:
         self._replies: list[Envelope] = []
         self._new_waiters: list[tuple[Waiter, Record]] = []
         self._turn = 0
+        self._careful = False  # in this turn every handler runs in a savepoint
+        self._careful_turns = 0  # how many more turns are to be so
+        self._addresses: dict[str, ActorAddress] = {}
         self._log = structlog.get_logger("cell").bind(cell=cell)
         self.waiting: dict[str, list[Waiter]] = {}
         self.observers: tuple[str, ...] = ()
@@ -160,10 +173,27 @@ class Turns:
     ) -> tuple[list[Envelope], list[tuple[str, bytes]]]:
         """Run one turn and commit it; returns replies for clients and frames for peers.
 
+        Handlers that raise are rare, and a savepoint for each that writes is a fifth of a turn's time. So a
+        turn is first run without; when one raises, all of it is rolled back and run again with savepoints.
+
         Raises:
             StoreFailed: the store refused; nothing of the turn counts. Call `abandon`, then try again.
             TurnTooLong: likewise, for too many messages.
         """
+        if self._careful_turns == 0:
+            try:
+                return self._run(inputs, starting)
+            except HandlerFailed:
+                self.abandon()
+                self._careful_turns = CAREFUL_TURNS
+        self._careful_turns -= 1
+        self._careful = True
+        try:
+            return self._run(inputs, starting)
+        finally:
+            self._careful = False
+
+    def _run(self, inputs: Inputs, starting: list[Envelope] | None) -> tuple[list[Envelope], list[tuple[str, bytes]]]:
         session, effects = self._session, self._effects
         now = effects.now = self._clock.now()
         self._records, self._replies, self._new_waiters = [], [], []
@@ -177,6 +207,8 @@ class Turns:
             self._admit_frame(peer, content)
         for envelope in inputs.envelopes:
             self._admit(envelope)
+        for fields, reason in inputs.refused:
+            self._refuse(fields, reason)
         self._condemn(inputs)
         for envelope in self._timers.take_due(now, TIMERS_PER_TURN):
             self._admit(envelope)
@@ -224,6 +256,8 @@ class Turns:
 
     def await_(self, payment_id: str, waiter: Waiter, standing: Record | None) -> None:
         """A client wants to hear of a payment: at once where the line is `standing` already, else when it is logged."""
+        while len(self.waiting) >= WAITING_PAYMENTS:
+            del self.waiting[next(iter(self.waiting))]  # whoever it was asks again, or has long gone
         if standing is not None:
             self._new_waiters.append((waiter, standing))
         else:
@@ -264,14 +298,32 @@ class Turns:
         self.counters.messages += handled
 
     def _drain(self, handled: int) -> int:
-        mail, deliver = self._mail, self._deliver
+        mail, budget = self._mail, self._budget
         while mail:
             target, envelope, on = mail.popleft()
             handled += 1
-            if handled > self._budget:
+            if handled > budget:
                 raise TurnTooLong
-            deliver(target, envelope, on, None)
+            if self._careful or self._retries.conversations:
+                self._deliver(target, envelope, on, None)
+            else:
+                self._deliver_at_ease(target, envelope, on)
         return handled
+
+    def _deliver_at_ease(self, target: str, envelope: Envelope, on: On | None) -> None:
+        """What `_deliver` does where nothing is parked and no handler is expected to raise."""
+        effects = self._effects
+        effects.actor, effects.envelope, effects.start = target, envelope, effects.number
+        try:
+            handled = self._handle(target, envelope, on)
+        except StoreFailed:
+            raise
+        except Exception as error:
+            raise HandlerFailed from error
+        if effects.outgoing or effects.timers:
+            self._take()
+        if not handled:
+            self.bury(target, envelope, 1, NO_HANDLER)
 
     def _admit(self, envelope: Envelope) -> None:
         """Take an envelope that comes from outside the cell, or from a timer."""
@@ -280,6 +332,13 @@ class Turns:
                 envelope = envelope._replace(kind=OPERATOR)
             self._note(envelope)
         self._mail.append((envelope.target, envelope, None))
+
+    def _refuse(self, fields: list[Any], reason: str) -> None:
+        """Tell a client that what it sent can't be read; where not even its name can be read, nobody is told."""
+        message_id, sender = (str(fields[at]) if len(fields) > at else "" for at in (0, SENDER))
+        if sender[:7] == CLIENT:
+            failed = Failed(failed_message_id=message_id, failed_type="", cause=reason)
+            self._replies.append(Envelope("", failed, "reply", self._cell, sender, "", message_id))
 
     def _condemn(self, inputs: Inputs) -> None:
         """Bury inputs that have ended the process before; their places in links and outboxes are used up."""
@@ -375,7 +434,12 @@ class Turns:
         handler = instance.handlers.get(type(message))
         if handler is None:
             return isinstance(message, Failed | Event) and on is None
-        instance.receiveMessage(Delivery(handler, message, self._effects), ActorAddress(envelope.sender))
+        sender = self._addresses.get(envelope.sender)
+        if sender is None:
+            sender = ActorAddress(envelope.sender)
+            if self._system.is_service(envelope.sender):
+                self._addresses[envelope.sender] = sender
+        instance.receiveMessage(Delivery(handler, message, self._effects), sender)
         return True
 
     def _handle_event(self, target: str, envelope: Envelope, instance: Any) -> bool:
@@ -477,6 +541,9 @@ class Turns:
     def _observe(self, observer: str, records: list[Record]) -> None:
         """Give an observer the log's lines; a line it can't take is buried alone, the others are observed."""
         tick = Envelope("", Observed(records=tuple(records)), "timer", "directory", observer)
+        if not self._careful:
+            self._deliver_at_ease(observer, tick, None)
+            return
         session, effects = self._session, self._effects
         effects.begin(observer, tick)
         session.guard()

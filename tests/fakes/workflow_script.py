@@ -53,9 +53,7 @@ class WorkflowScript:
         """The next command sent is of this class, goes there, and carries these facts."""
         assert self.unanswered, f"no {command.__name__} was sent; published: {self.published}"
         target, sent = self.unanswered.pop(0)
-        assert isinstance(sent, command), (
-            f"{type(sent).__name__} was sent to {target}, not {command.__name__}"
-        )
+        assert isinstance(sent, command), f"{type(sent).__name__} was sent to {target}, not {command.__name__}"
         assert target == to
         assert facts == {name: getattr(sent, name) for name in facts}
         return Expected(self, sent)

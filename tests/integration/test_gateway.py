@@ -28,7 +28,7 @@ from actors.runtime.launch import stop_system
 from actors.store.partitions import establish, recorded_map, spread
 from actors.vocabulary.money import Money
 from actors.vocabulary.slots import SLOTS
-from config.settings import Settings, TopologySettings
+from config.settings import Settings, TopologySettings, write_effective
 from tests.fakes.fake_cell import FOR_EVER, FakeCore
 from tests.fakes.running import RunningSystem, eventually
 
@@ -143,6 +143,19 @@ def test_a_submission_that_is_broken_off_leaves_the_client_usable(client: Client
     next(submission)
     submission.close()
     assert client.request(KillActor(name="aml"), "actors", 0) == ActorKilled(name="cell-0", found=True)
+
+
+def test_a_message_too_long_to_be_sent_is_refused_at_once(client: Client) -> None:
+    """Rather than tried again and again."""
+    with pytest.raises(ValueError, match="too long to be sent"):
+        client.request(KillActor(name="x" * protocol.MAXIMUM_BYTES), "actors", 0)
+    assert client.request(KillActor(name="x" * 7_000_000), "actors", 0)
+
+
+def test_long_orders_are_submitted_in_as_many_packets_as_they_need(client: Client) -> None:
+    """A window of long orders is more than one packet holds."""
+    orders = [order(f"long-{number}" + "x" * 50_000) for number in range(500)]
+    assert len(list(client.submit(orders))) == 500
 
 
 def test_the_supervisor_is_asked_through_the_gateway(client: Client) -> None:
@@ -430,15 +443,13 @@ def test_a_socket_left_by_a_killed_gateway_is_in_nobodys_way(tmp_path: Path, doo
 
 def test_a_directory_that_was_never_laid_out_is_refused(tmp_path: Path) -> None:
     """The gateway guesses no map."""
-    with pytest.raises(CannotOpen, match="has no map of partitions"):
+    with pytest.raises(CannotOpen, match="start the system in"):
         Server.of(tmp_path, 1)
 
 
 def test_at_a_first_start_the_gateway_lays_out_what_the_settings_ask(tmp_path: Path) -> None:
     """It may be there before the first cell."""
-    (tmp_path / "run").mkdir()
-    settings = Settings(topology=TopologySettings(cells=3))
-    (tmp_path / "run" / "settings.json").write_text(settings.model_dump_json())
+    write_effective(Settings(topology=TopologySettings(cells=3)), tmp_path)
     Server.of(tmp_path, 1).close()
     assert recorded_map(tmp_path) == spread(3)
 

@@ -29,7 +29,7 @@ from actors.aml.messages import (
 from actors.aml.worker import WATCHLISTS, WatchlistWorker
 from actors.assembly import load_messages
 from actors.ledger.messages import AccountDebited
-from actors.runtime.service import Answer, Handed, Started
+from actors.runtime.service import Answer, CellContext, Handed, Started
 from actors.vocabulary.money import Money
 from actors.vocabulary.order import Creditor, PaymentFacts, PaymentOrder
 from config.settings import AmlSettings, Settings
@@ -59,10 +59,12 @@ def bench(settings: Settings) -> ServiceBench:
 
 
 def screen(name: str = "Erika Mustermann", **more: Any) -> ScreenBeneficiary:
+    """The command of the one payment that most tests are about."""
     return ScreenBeneficiary(screening_id=more.pop("screening_id", "P1-00"), name=name, **more)
 
 
 def facts() -> PaymentFacts:
+    """A choreographed payment whose debit stands."""
     creditor = Creditor(name="Viktor Blackwood", account="DE02", date_of_birth="1985-07-01")
     order = PaymentOrder(
         payment_id="P1-00",
@@ -92,6 +94,7 @@ def held(bench: ServiceBench, **more: Any) -> BeneficiaryHeld:
 
 
 def decide(bench: ServiceBench, case_id: str, decision: str, reason: str = "I know him") -> FakeTurn:
+    """A client sends a person\'s decision."""
     command = DecideReview(case_id=case_id, decision=decision, reason=reason)
     return bench.tell(command, sender="client/1", payment_id="")
 
@@ -347,8 +350,6 @@ def test_aml_reads_only_recorded_lists_after_a_restart(bench: ServiceBench, sett
     new.write_text("entry_id,name\n9,Hagen Tronje\n")
     load(bench, settings, new, "second")
     bench.service = Aml()
-    from actors.runtime.service import CellContext
-
     bench.service.prepare(CellContext("cell-0", settings, bench.session, {}, frozenset()))
     assert isinstance(bench.tell(screen("Hagen Tronje")).answers[0], BeneficiaryBlocked)
 

@@ -55,9 +55,7 @@ def test_a_payment_is_debited_screened_executed_and_posted() -> None:
     script = begun()
     script.expect(DebitAccount, to="ledger", debit_id=P, account_id="ACC-1").reply(DEBITED)
     script.expect(ScreenBeneficiary, to="aml", screening_id=P, name="Jane Roe").reply(CLEARED)
-    script.expect(ExecutePayment, to="execution", instruction_id=P, debit_id=P, screening_id=P).reply(
-        SUBMITTED
-    )
+    script.expect(ExecutePayment, to="execution", instruction_id=P, debit_id=P, screening_id=P).reply(SUBMITTED)
     script.sends_nothing().publishes_nothing().hears(EXECUTED)
     script.expect(PostDebit, to="ledger", debit_id=P).reply(POSTED)
     script.ends("completed").publishes(PaymentCompleted, order=an_order())
@@ -218,9 +216,7 @@ def test_a_posting_is_repeated_until_it_is_made() -> None:
 def test_a_refused_posting_needs_attention_and_is_never_a_void() -> None:
     """The rail has paid; the books must follow, by a person if need be."""
     script = at_the_bank().expect(ExecutePayment, to="execution").reply(EXECUTED)
-    script.expect(PostDebit, to="ledger").reply(POSTING_REFUSED).ends(
-        "needs_attention", "NARR", words="voided"
-    )
+    script.expect(PostDebit, to="ledger").reply(POSTING_REFUSED).ends("needs_attention", "NARR", words="voided")
     script.hears(POSTED).ends("completed")
 
 

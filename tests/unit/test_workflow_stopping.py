@@ -133,9 +133,7 @@ def test_a_second_wish_changes_nothing_while_the_first_is_under_way() -> None:
     """Impatience is no new command."""
     script = at_screening()
     script.expect(ScreenBeneficiary, to="aml")
-    script.is_cancelled_by_a_person().is_cancelled_by_a_person().expect(StopExecution, to="execution").reply(
-        STOPPED
-    )
+    script.is_cancelled_by_a_person().is_cancelled_by_a_person().expect(StopExecution, to="execution").reply(STOPPED)
     script.is_cancelled_by_a_person().expect(CloseReview, to="aml").reply(CLOSED)
     script.expect(VoidDebit, to="ledger").reply(VOIDED).ends("cancelled")
 
@@ -169,6 +167,21 @@ def test_a_hold_of_a_payment_at_the_bank_stands_until_there_is_proof() -> None:
     script.expect(StopExecution, to="execution").reply(StopRefused(instruction_id=P, ending="rejected"))
     assert script.published == ["PaymentNeedsAttention"]
     script.hears(PaymentExecuted(instruction_id=P, settled_by="operator")).expect(PostDebit, to="ledger")
+
+
+def test_an_expiry_after_the_execution_means_nothing() -> None:
+    """The hold is about to be posted."""
+    script = at_the_bank().expect(ExecutePayment, to="execution").reply(EXECUTED, EXPIRY)
+    script.expect(PostDebit, to="ledger").reply(POSTED).hears(EXPIRY).ends("completed")
+
+
+def test_a_rejection_after_the_execution_was_reported_gives_nothing_back() -> None:
+    """While the gate is being asked the rail says both: a person must look, no debit is voided."""
+    script = at_the_bank()
+    script.expect(ExecutePayment, to="execution")
+    script.is_cancelled_by_a_person().expect(StopExecution, to="execution").reply(EXECUTED, REJECTED)
+    script.sends_nothing()
+    assert script.published == ["PaymentNeedsAttention", "CancellationRefused"]
 
 
 @pytest.mark.parametrize("late", [EXPIRY, STOPPED, STOP_REFUSED, CLEARED, VOIDED, POSTING_REFUSED])

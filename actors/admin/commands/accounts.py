@@ -143,7 +143,7 @@ def _accounts_table(invocation: Invocation, accounts: list[dict[str, Any]]) -> N
             account["posted"],
             account["pending"],
             account["available"],
-            account.get("state"),
+            "closed" if account["closed"] else "open",
         )
         for account in accounts
     ]

@@ -12,14 +12,15 @@ def show(invocation: Invocation) -> int:
     """Subscribers with their event types, offset and lag, in each cell."""
     with invocation.reading() as reading:
         subscriptions = reading.subscriptions()
-    columns = ("subscriber", "cell", ">offset", ">lag", "events")
+    columns = ("subscriber", "cell", ">offset", ">lag", "events", "no longer")
     rows = [
         (
             each["subscriber"],
             each["cell"],
             each["offset"],
             each["lag"],
-            ", ".join(each["event_types"]) or "everything",
+            ", ".join(each["events"]),
+            ", ".join(each["inactive"]),
         )
         for each in subscriptions
     ]

@@ -100,15 +100,27 @@ def settle(invocation: Invocation) -> int:
 
 def list_reviews(invocation: Invocation) -> int:
     """Held beneficiaries that wait for a decision."""
+    from actors.admin.tables import moment
+
     with invocation.reading() as reading:
-        cases = reading.reviews(open_only=not invocation.arguments.all)
-    columns: tuple[str, ...] = tuple(cases[0]) if cases else ()
-    rows = [tuple(_flat(value) for value in case.values()) for case in cases]
+        cases = reading.reviews()
+    columns = ("case", "payment", "name", "born", "country", ">score", "hits", "opened", "due")
+    rows = [
+        (
+            case["case_id"],
+            case["payment_id"],
+            case["name"],
+            case["date_of_birth"],
+            case["country"],
+            case["score"],
+            case["hits"],
+            moment(case["opened_at"]),
+            "overdue" if case["overdue"] else moment(case["due_at"]),
+        )
+        for case in cases
+    ]
     invocation.screen.show(
-        {"reviews": cases},
-        lambda _: invocation.screen.table(
-            [column.replace("_", " ") for column in columns], rows, empty="no beneficiary is held"
-        ),
+        {"reviews": cases}, lambda _: invocation.screen.table(columns, rows, empty="no beneficiary is held")
     )
     return DONE
 
@@ -250,10 +262,6 @@ def _error_of(reply: Any) -> str:
     return f"answered by {type(reply).__name__}"
 
 
-def _flat(value: Any) -> Any:
-    return ", ".join(str(part) for part in value) if isinstance(value, list | tuple) else value
-
-
 def _plain(name: str) -> str:
     return "".join(char if char.isalnum() or char in "-_" else "-" for char in name)[:40] or "list"
 
@@ -279,10 +287,6 @@ def _settle_arguments(parser: argparse.ArgumentParser) -> None:
     word.add_argument("--executed", action="store_true", dest="executed", help="the bank has paid")
     word.add_argument("--not-executed", action="store_false", dest="executed", help="it has not and will not")
     _reason_argument(parser)
-
-
-def _review_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--all", action="store_true", help="decided and closed cases too")
 
 
 def _decision_arguments(parser: argparse.ArgumentParser) -> None:
@@ -324,7 +328,6 @@ COMMANDS = (
     Command(
         name="review list",
         help="held beneficiaries that wait for a decision",
-        arguments=_review_arguments,
         run=list_reviews,
     ),
     Command(

@@ -89,7 +89,7 @@ def list_batches(invocation: Invocation) -> int:
         batches = reading.batches()
     columns = ("batch", "file", "submitted", ">orders", ">payments")
     rows = [
-        (batch["batch_id"], batch["file_name"], batch["submitted_at"], batch["orders"], batch["payments"])
+        (batch["batch_id"], batch["file_name"], batch["created_at"], batch["orders"], batch["payments"])
         for batch in batches
     ]
     invocation.screen.show(

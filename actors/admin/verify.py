@@ -1,0 +1,310 @@
+"""What must always hold, checked on the stores of all cells and the rail's journals, read-only.
+
+Works on a running system: each store is read in one transaction, and what is found then is looked for again a
+moment later, since stores and journals can't be read at the same instant. Only what stays is a violation.
+An instruction that the rail has and its cell doesn't know yet, an answer on its way, an order between two
+cells: all of that moves on, and is nobody's fault.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from actors.admin.reading import Reading
+from actors.store.session import Reader
+
+LOOKS: Final = 4  # how often a finding is looked for before it counts
+PAUSE_SECONDS: Final = 0.5
+OVERDUE_GRACE: Final = timedelta(seconds=60)  # a sweep may be this late before a payment counts as stuck
+LINES: Final = 400_000  # newest lines of a cell's log whose causes are checked
+_ROOTS: Final = frozenset(("timer", "operator"))  # kinds of message that need no cause: a clock's or a person's act
+
+ENDED: Final = "('completed', 'rejected', 'cancelled', 'returned')"
+MOVING: Final = "('received', 'debiting', 'screening', 'executing', 'compensating')"
+PAID: Final = "('executed', 'returned')"  # what the rail's journal says of money that has left
+
+
+class Found(NamedTuple):
+    """A thing that does not hold."""
+
+    check: str
+    payment_id: str | None
+    text: str
+
+
+class Check(NamedTuple):
+    """One thing that must hold: what it looks at is counted by `number`, its exceptions are found by `sql`.
+
+    `sql` yields payment id and sentence; tables of the rail's journal are `rail.…`.
+    """
+
+    name: str
+    number: str
+    sql: tuple[str, ...]
+
+
+_JOINED: Final = """FROM tracker_payments t
+    LEFT JOIN debits d ON d.debit_id = t.payment_id
+    LEFT JOIN executions e ON e.payment_id = t.payment_id
+    LEFT JOIN rail.instructions r ON r.instruction_id = e.instruction_id"""
+
+CHECKS: Final = (
+    Check(
+        "executed at most once",
+        "SELECT count(*) FROM rail.instructions",
+        (
+            f"""SELECT payment_id, 'the rail executed it ' || count(*) || ' times' FROM rail.instructions
+                WHERE state IN {PAID} GROUP BY payment_id HAVING count(*) > 1""",
+        ),
+    ),
+    Check(
+        "completed exactly if executed and posted",
+        "SELECT count(*) FROM tracker_payments WHERE status = 'completed'",
+        (
+            f"""SELECT t.payment_id, 'completed, but its debit is ' || coalesce(d.state, 'not made') {_JOINED}
+                WHERE t.status = 'completed' AND coalesce(d.state, '') <> 'posted'""",
+            f"""SELECT t.payment_id, 'completed, but the rail says ' || coalesce(r.state, 'nothing') {_JOINED}
+                WHERE t.status = 'completed' AND coalesce(r.state, '') NOT IN {PAID}
+                AND coalesce(e.settled_by, '') = ''""",
+            f"""SELECT t.payment_id, 'its debit is posted, but it is ' || t.status {_JOINED}
+                WHERE d.state = 'posted' AND t.status NOT IN ('completed', 'returned', 'needs_attention')""",
+        ),
+    ),
+    Check(
+        "rejected or cancelled exactly if voided or never debited, and not executed",
+        "SELECT count(*) FROM tracker_payments WHERE status IN ('rejected', 'cancelled')",
+        (
+            f"""SELECT t.payment_id, t.status || ', but its debit is ' || d.state {_JOINED}
+                WHERE t.status IN ('rejected', 'cancelled') AND d.state IN ('pending', 'posted')""",
+            f"""SELECT t.payment_id, t.status || ', but the rail executed it' {_JOINED}
+                WHERE t.status IN ('rejected', 'cancelled') AND r.state IN {PAID}""",
+            f"""SELECT t.payment_id, 'its debit is voided, but it is ' || t.status {_JOINED}
+                WHERE d.state = 'voided' AND t.status NOT IN ('rejected', 'cancelled', 'needs_attention')""",
+        ),
+    ),
+    Check(
+        "in doubt exactly while the debit is pending",
+        "SELECT count(*) FROM executions WHERE state IN ('in_doubt', 'in_doubt_unsent')",
+        (
+            f"""SELECT t.payment_id, 'in doubt, but its debit is ' || coalesce(d.state, 'not made') {_JOINED}
+                WHERE e.state IN ('in_doubt', 'in_doubt_unsent') AND coalesce(d.state, '') <> 'pending'""",
+            f"""SELECT t.payment_id, 'in doubt, but it is ' || t.status {_JOINED}
+                WHERE e.state IN ('in_doubt', 'in_doubt_unsent') AND t.status <> 'needs_attention'""",
+            f"""SELECT t.payment_id, t.status || ', but its debit is still pending' {_JOINED}
+                WHERE t.status IN {ENDED} AND d.state = 'pending'""",
+        ),
+    ),
+    Check(
+        "clearing accounts agree with the rail's journal",
+        "SELECT count(*) FROM rail.instructions",
+        (
+            f"""SELECT t.payment_id, 'the rail executed it, the ledger has not posted it, and it is ' || t.status
+                {_JOINED} LEFT JOIN returns b ON b.debit_id = t.payment_id
+                WHERE r.state = 'executed' AND (coalesce(d.state, '') <> 'posted' OR b.debit_id IS NOT NULL)
+                AND t.status IN {ENDED}""",
+            f"""SELECT t.payment_id, 'posted, but the rail says ' || coalesce(r.state, 'nothing')
+                {_JOINED} LEFT JOIN returns b ON b.debit_id = t.payment_id
+                WHERE d.state = 'posted' AND b.debit_id IS NULL AND coalesce(r.state, '') NOT IN {PAID}
+                AND coalesce(e.settled_by, '') = ''""",
+            f"""SELECT t.payment_id, 'the rail has another amount than the order' {_JOINED}
+                WHERE r.instruction_id IS NOT NULL AND (r.amount <> t.amount OR r.currency <> t.currency)""",
+            """SELECT NULL, a.account_id || ' has ' || a.posted || ' minor units, its payments and returns make '
+                || coalesce(x.total, 0) FROM accounts a LEFT JOIN (
+                    SELECT d.clearing_id AS name, sum(CASE WHEN b.debit_id IS NULL THEN d.amount ELSE 0 END) AS total
+                    FROM debits d LEFT JOIN returns b ON b.debit_id = d.debit_id
+                    WHERE d.state = 'posted' GROUP BY d.clearing_id) x ON x.name = a.account_id
+                WHERE a.account_id >= 'clearing:' AND a.account_id < 'clearing;'
+                AND a.posted <> coalesce(x.total, 0)""",
+        ),
+    ),
+    Check(
+        "no instruction without a standing debit and a recorded clearance",
+        "SELECT count(*) FROM rail.instructions",
+        (
+            """SELECT r.payment_id, 'the rail has an instruction that was never recorded'
+                FROM rail.instructions r LEFT JOIN executions e ON e.instruction_id = r.instruction_id
+                AND e.payment_id = r.payment_id WHERE e.payment_id IS NULL OR e.state = 'stopped'""",
+            """SELECT r.payment_id, 'instructed with a debit that is ' || coalesce(d.state, 'not made')
+                FROM rail.instructions r LEFT JOIN debits d ON d.debit_id = r.payment_id
+                WHERE coalesce(d.state, '') NOT IN ('pending', 'posted', 'voided')""",
+            """SELECT r.payment_id, 'instructed, but screened as ' || coalesce(nullif(s.verdict, ''), 'nothing')
+                FROM rail.instructions r LEFT JOIN aml_screenings s ON s.screening_id = r.payment_id
+                WHERE coalesce(s.verdict, '') <> 'cleared'""",
+        ),
+    ),
+    Check(
+        "every accepted payment ends or waits for a person, with a reason",
+        "SELECT count(*) FROM orders",
+        (
+            """SELECT o.payment_id, 'accepted, but no status is known of it' FROM orders o
+                LEFT JOIN tracker_payments t ON t.payment_id = o.payment_id WHERE t.payment_id IS NULL""",
+            f"""SELECT payment_id, status || ' without any deadline' FROM tracker_payments
+                WHERE status IN {MOVING} AND deadline IS NULL""",
+            """SELECT payment_id, 'needs attention, but nobody says why' FROM tracker_payments
+                WHERE status = 'needs_attention' AND reason IS NULL AND reason_text = ''""",
+            """SELECT t.payment_id, 'held, but there is no open case' FROM tracker_payments t
+                LEFT JOIN aml_cases c ON c.payment_id = t.payment_id AND c.status = 'open'
+                WHERE t.status = 'held' AND c.case_id IS NULL""",
+        ),
+    ),
+)
+_STUCK: Final = f"""SELECT payment_id, status || ', and its deadline has passed long ago' FROM tracker_payments
+    WHERE status IN {MOVING} AND deadline < ?"""
+
+
+def verify_data(data: Path, *, pause: Callable[[float], None] = time.sleep) -> dict[str, Any]:
+    """Check a data directory, whether its system runs or not.
+
+    Returns `ok`, `checks` (`name`, `ok`, `checked`) and `violations` (`check`, `payment_id`, `text`).
+    """
+    found, counted = look(data)
+    for _ in range(LOOKS - 1):
+        if not found:
+            break
+        pause(PAUSE_SECONDS)
+        again, _ = look(data)
+        found = [each for each in found if _same(each, again)]
+    broken = {each.check for each in found}
+    return {
+        "ok": not found,
+        "checks": [{"name": name, "ok": name not in broken, "checked": number} for name, number in counted.items()],
+        "violations": [each._asdict() for each in found],
+    }
+
+
+def look(data: Path) -> tuple[list[Found], dict[str, int]]:
+    """Everything that does not seem to hold just now, and how much each check looked at."""
+    from actors.runtime.launch import is_running
+
+    now = datetime.now(UTC) if is_running(data) else None
+    reading = Reading.open(data)
+    try:
+        counted: Counter[str] = Counter()
+        found: list[Found] = []
+        for cell, reader in reading.readers.items():
+            _attach_journal(reader, data, cell)
+            # One transaction: every statement sees the store as it was at the first.
+            reader.one("BEGIN")
+            found += _ledger(reader, counted)
+            found += _in_cell(reader, counted, now)
+            found += _tree(reader, counted)
+        found += _across(reading.readers.values(), counted)
+        return found, dict(counted)
+    finally:
+        reading.close()
+
+
+def _ledger(reader: Reader, counted: Counter[str]) -> Iterator[Found]:
+    from actors.ledger import queries
+
+    name = "postings sum to zero, and balances to what they say"
+    counted[name] += _number(reader, "SELECT count(*) FROM postings")
+    for sentence in queries.violations(reader):
+        subject = sentence.split()
+        yield Found(name, subject[1] if subject[0] == "debit" else None, sentence)
+
+
+def _in_cell(reader: Reader, counted: Counter[str], now: datetime | None) -> Iterator[Found]:
+    for check in CHECKS:
+        counted[check.name] += _number(reader, check.number)
+        for sql in check.sql:
+            yield from (Found(check.name, row[0], row[1]) for row in reader.all(sql))
+    if now is not None:
+        limit = int((now - OVERDUE_GRACE).timestamp() * 1_000_000)
+        yield from (Found(CHECKS[-1].name, row[0], row[1]) for row in reader.all(_STUCK, (limit,)))
+
+
+def _tree(reader: Reader, counted: Counter[str]) -> Iterator[Found]:
+    """Every message of a payment but its first names a message of the log as its cause."""
+    from actors.messaging.codec import unpack
+    from actors.messaging.envelope import Envelope
+
+    name = "a payment's events form one tree"
+    at = {field: 6 + place for place, field in enumerate(Envelope._fields[2:])}
+    end = _number(reader, "SELECT coalesce(max(last_offset), 0) FROM log_parts")
+    known: set[int] = set()
+    seen: set[str] = set()
+    whole = end <= LINES
+    orphans: list[tuple[str, str, str]] = []
+    for (packed,) in reader.all("SELECT lines FROM log_parts WHERE last_offset > ? ORDER BY part_id", (end - LINES,)):
+        for line in unpack(packed):
+            counted[name] += 1
+            known.add(hash(line[5]))
+            payment_id, cause = line[at["payment_id"]], line[at["causation_id"]]
+            if not payment_id:
+                continue
+            first = payment_id not in seen
+            seen.add(payment_id)
+            outside = line[at["kind"]] in _ROOTS or (not cause and "/" in line[5])  # a worker's word from outside
+            if not first and not outside and hash(cause) not in known:
+                orphans.append((payment_id, line[1], cause))
+    for payment_id, kind, cause in orphans if whole else ():
+        if hash(cause) not in known:
+            yield Found(name, payment_id, f"{kind} names the cause {cause or 'nothing'}, which nobody recorded")
+
+
+def _across(readers: Iterable[Reader], counted: Counter[str]) -> Iterator[Found]:
+    """What only all cells together can tell: keys are claimed in one cell and their payments live in another."""
+    name = "no accepted order is lost, no key pays twice"
+    readers = list(readers)
+    claims = [row for reader in readers for row in reader.all("SELECT payment_id, idempotency_key FROM claims")]
+    under_way = set().union(*(_under_way(reader) for reader in readers))
+    started = Counter(row[0] for reader in readers for row in reader.all("SELECT payment_id FROM orders"))
+    claimed = Counter(payment_id for payment_id, _ in claims)
+    counted[name] += len(claims)
+    for payment_id, key in claims:
+        if payment_id not in started and payment_id not in under_way:
+            yield Found(name, payment_id, f"accepted under the key {key}, and not started anywhere")
+    for payment_id, number in started.items():
+        if number > 1:
+            yield Found(name, payment_id, f"started in {number} cells")
+        if claimed[payment_id] != 1:
+            yield Found(name, payment_id, f"stands for {claimed[payment_id]} idempotency keys")
+
+
+def _under_way(reader: Reader) -> set[str]:
+    """Payments whose start waits in a link to another cell, for a further try, or among the dead letters."""
+    from actors.assembly import load_messages
+    from actors.messaging.codec import CannotDecode, envelope_from, unpack
+
+    load_messages()
+    found = set()
+    for table in ("links_out", "parked", "dead_letters"):
+        for (packed,) in reader.all(f"SELECT envelope FROM {table}"):
+            try:
+                envelope = envelope_from(unpack(packed))
+            except CannotDecode:
+                continue
+            order = getattr(envelope.message, "order", None)
+            found.add(order.payment_id if order is not None else envelope.payment_id)
+    return found
+
+
+def _same(found: Found, again: list[Found]) -> bool:
+    """Whether it is still there; a sentence about no payment may have changed its figures."""
+    if found.payment_id is None:
+        return any(other.check == found.check and other.payment_id is None for other in again)
+    return any(other[:2] == found[:2] for other in again)
+
+
+def _number(reader: Reader, sql: str) -> int:
+    row = reader.one(sql)
+    return int(row[0]) if row else 0
+
+
+def _attach_journal(reader: Reader, data: Path, cell: str) -> None:
+    """Make the rail's journal of a cell readable as `rail.…`; an empty one where nothing was handed over yet."""
+    from actors.execution.simulated_rail import SCHEMA, journal_path
+
+    path = journal_path(data, cell)
+    if path.exists():
+        reader.one("ATTACH ? AS rail", (f"{path.as_uri()}?mode=ro",))
+        return
+    reader.one("ATTACH ':memory:' AS rail")
+    table = SCHEMA.strip().partition(";")[0]
+    reader.one(table.replace("IF NOT EXISTS instructions", "rail.instructions"))
