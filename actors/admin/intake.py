@@ -56,6 +56,19 @@ def order_from(given: Arguments, key: str) -> SubmitPayment:
     )
 
 
+def check_form(order: SubmitPayment) -> None:
+    """Refuse an order that the system would refuse, before anything is sent.
+
+    Raises:
+        CommandFailed: with everything that is wrong with it.
+    """
+    from actors.disbursement.model import form_error
+
+    error = form_error(order)
+    if error:
+        raise CommandFailed(error)
+
+
 def pay_one(client: Any, data: Path, order: SubmitPayment, wait_seconds: float | None) -> dict[str, Any]:
     """Submit one order, wait if asked to, and say what is known of the payment then.
 
@@ -216,17 +229,16 @@ def wait_for_payments(
 ) -> dict[str, int]:
     """Wait until each has ended or needs a person; how many have which status when that is so, or time is up."""
     deadline = time.monotonic() + timeout
-    statuses: dict[str, str] = {}
     open_ids = set(payment_ids)
     while open_ids:
         found = reading.statuses(open_ids)
-        statuses.update(found)
         decided = {payment_id for payment_id, status in found.items() if status in SETTLED}
         open_ids -= decided
         advance(len(decided))
         if not open_ids or time.monotonic() >= deadline:
             break
         time.sleep(_LOOK_SECONDS)
+    statuses = reading.statuses(set(payment_ids))  # as they stand now: some were sent back, or contradicted
     by_status: dict[str, int] = {}
     for payment_id in dict.fromkeys(payment_ids):
         status = statuses.get(payment_id, "received")

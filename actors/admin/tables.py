@@ -58,19 +58,19 @@ def payment_page(screen: Screen, payment: dict[str, Any]) -> None:
     timeline = payment.get("timeline")
     if timeline:
         screen.say("")
-        timeline_table(screen, timeline)
+        timeline_table(screen, timeline, payment["payment_id"])
 
 
-def timeline_table(screen: Screen, timeline: Sequence[dict[str, Any]]) -> None:
-    """Every command, reply and event of a payment, in order."""
+def timeline_table(screen: Screen, timeline: Sequence[dict[str, Any]], payment_id: str = "") -> None:
+    """Every command, reply and event of a payment, in order; its own id is not repeated on every line."""
     columns = ("time", "kind", "type", "from → to", "what it says")
     rows = [
         (
             moment(entry["at"])[11:],
             entry["kind"],
             entry["type"],
-            f"{entry['sender']} → {_receivers(entry['receiver'])}",
-            said(entry.get("data") or {}),
+            f"{entry['sender']} → {entry['receiver']}".replace(f"payment/{payment_id}", "saga").removesuffix(" → "),
+            said(entry.get("data") or {}, payment_id),
         )
         for entry in timeline
     ]
@@ -82,7 +82,7 @@ def moment(text: str | None) -> str:
     return (text or "").replace("T", " ").replace("+00:00", "").replace("Z", "")[:23]
 
 
-def said(data: dict[str, Any]) -> str:
+def said(data: dict[str, Any], payment_id: str = "") -> str:
     """The facts of a message in a few words: its reason, and what fits of the rest."""
     reason = data.get("reason")
     if isinstance(reason, dict):
@@ -90,14 +90,10 @@ def said(data: dict[str, Any]) -> str:
     words = [
         f"{name} {value}"
         for name, value in data.items()
-        if name not in _HIDDEN and value not in (None, "", [], {}) and not isinstance(value, dict | list)
+        if name not in _HIDDEN and value not in (None, "", [], {}, payment_id) and not isinstance(value, dict | list)
     ]
     text = ", ".join(words)
     return text if len(text) <= _SHOWN_OF_DATA else text[: _SHOWN_OF_DATA - 1] + "…"
-
-
-def _receivers(receiver: Any) -> str:
-    return ", ".join(receiver) if isinstance(receiver, list | tuple) else str(receiver or "")
 
 
 def _flow(payment: dict[str, Any]) -> str:

@@ -23,6 +23,7 @@ PAUSE_SECONDS: Final = 0.5
 OVERDUE_GRACE: Final = timedelta(seconds=60)  # a sweep may be this late before a payment counts as stuck
 LINES: Final = 400_000  # newest lines of a cell's log whose causes are checked
 _ROOTS: Final = frozenset(("timer", "operator"))  # kinds of message that need no cause: a clock's or a person's act
+_PERSON: Final = "client-"  # how the ids of messages from outside begin
 
 ENDED: Final = "('completed', 'rejected', 'cancelled', 'returned')"
 MOVING: Final = "('received', 'debiting', 'screening', 'executing', 'compensating')"
@@ -240,7 +241,8 @@ def _tree(reader: Reader, counted: Counter[str]) -> Iterator[Found]:
                 continue
             first = payment_id not in seen
             seen.add(payment_id)
-            outside = line[at["kind"]] in _ROOTS or (not cause and "/" in line[5])  # a worker's word from outside
+            # A timer, a person's act or the bank's own word begins something new.
+            outside = line[at["kind"]] in _ROOTS or cause.startswith(_PERSON) or (not cause and "/" in line[5])
             if not first and not outside and hash(cause) not in known:
                 orphans.append((payment_id, line[1], cause))
     for payment_id, kind, cause in orphans if whole else ():

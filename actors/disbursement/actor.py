@@ -88,7 +88,7 @@ class Disbursement(Service):
             batch_id=command.batch_id,
             created_at=turn.now,
         )
-        turn.send("disbursement", StartPayment(order=order), slot=slot)
+        turn.send("disbursement", StartPayment(order=order), slot=slot, payment_id=payment_id)
         turn.answer(PaymentAccepted(payment_id=payment_id, idempotency_key=key))
 
     def _repeat(self, key: str, digest: bytes, turn: Turn) -> None:

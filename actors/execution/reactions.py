@@ -11,7 +11,7 @@ from actors.ledger.messages import AccountDebited, DebitExpiryReached
 from actors.vocabulary.order import PaymentFacts
 from actors.vocabulary.reason import REQUESTED_BY_CUSTOMER, TIMEOUT_AT_INSTRUCTED_AGENT, Reason
 
-EXPIRED = Reason(TIMEOUT_AT_INSTRUCTED_AGENT, "the debit's time was up before the payment reached the bank")
+EXPIRED = Reason(TIMEOUT_AT_INSTRUCTED_AGENT, "the time for which the money may be held is up")
 
 
 def _execute(facts: PaymentFacts | None, debit_id: str | None, screening_id: str | None) -> ExecutePayment:

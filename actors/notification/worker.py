@@ -7,7 +7,7 @@ import random
 import smtplib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
+from email.message import Message
 from heapq import heappop, heappush
 from pathlib import Path
 from typing import Final, Protocol
@@ -36,7 +36,7 @@ class NotTaken(Exception):
 class Transport(Protocol):
     """Where mails go. A mail sent twice under one Message-ID must be as good as sent once."""
 
-    def send(self, mail: EmailMessage) -> None:
+    def send(self, mail: Message) -> None:
         """Hand one mail over; raises `NotTaken`."""
 
     def pause(self) -> None:
@@ -49,7 +49,7 @@ class Files:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def send(self, mail: EmailMessage) -> None:
+    def send(self, mail: Message) -> None:
         """Write `<Message-ID>.eml`, whole or not at all."""
         name = "".join(c if c.isalnum() or c in "._@-" else "_" for c in mail["Message-ID"].strip("<>"))
         draft = self._directory / f".{name}.{os.getpid()}"
@@ -71,7 +71,7 @@ class Smtp:
         self._settings = settings
         self._connection: smtplib.SMTP | None = None
 
-    def send(self, mail: EmailMessage) -> None:
+    def send(self, mail: Message) -> None:
         """Send one mail; a 5xx answer is for good, anything else may be different later."""
         try:
             self._connected().send_message(mail)
@@ -114,7 +114,7 @@ class Smtp:
 class Nowhere:
     """Takes every mail and sends none (mails that were waiting when mail was switched off)."""
 
-    def send(self, mail: EmailMessage) -> None:
+    def send(self, mail: Message) -> None:
         """Refuse it."""
         raise NotTaken("mail is switched off", for_good=True)
 
@@ -181,9 +181,13 @@ class MailWorker:
         task = handed.task
         assert isinstance(task, SendMail)
         try:
-            self._transport.send(compose(task, self._sender, now))
-        except (BadAddress, UnicodeError) as unusable:
+            mail = compose(task, self._sender, now)
+        except BadAddress as unusable:
             return _refused(handed, task, str(unusable))
+        except Exception as defect:  # one odd order must not keep all other mails from being sent
+            return _refused(handed, task, f"the mail can't be written: {type(defect).__name__}: {defect}")
+        try:
+            self._transport.send(mail)
         except NotTaken as failure:
             if failure.for_good:
                 return _refused(handed, task, str(failure))

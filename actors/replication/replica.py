@@ -67,6 +67,9 @@ PAYMENTS: Final = Table(
 )
 
 
+_NAMES: Final = tuple(column.name for column in PAYMENTS.columns)
+
+
 class CannotReplicate(StoreRefused):
     """The configured replica can't be used; the text is one sentence that says what to change."""
 
@@ -96,6 +99,7 @@ class Replica:
             ) from error
         self._sqlite = parsed.get_backend_name() == "sqlite"
         self._upsert = _upsert(self._sqlite)
+        self._sql = str(self._upsert.compile(dialect=self._engine.dialect))  # parameters in the columns' order
         self._has_table = False
 
     def write(self, copies: Sequence[CopyPayment]) -> None:
@@ -113,7 +117,10 @@ class Replica:
         try:
             self._make_table()
             with self._engine.begin() as connection:
-                connection.execute(self._upsert, rows)
+                if self._sqlite:
+                    connection.exec_driver_sql(self._sql, rows)  # half the price of Core's own binding
+                else:
+                    connection.execute(self._upsert, [dict(zip(_NAMES, row, strict=True)) for row in rows])
         except (SQLAlchemyError, OSError) as error:
             reason = getattr(error, "orig", None) or error
             raise Unreachable(f"{self.name}: {' '.join(str(reason).split())}") from error
@@ -169,34 +176,21 @@ def _upsert(for_sqlite: bool) -> Any:
     )
 
 
-def _row(copy: CopyPayment, *, as_text: bool) -> dict[str, Any]:
+def _row(copy: CopyPayment, *, as_text: bool) -> tuple[Any, ...]:
+    """A copy's values in the order of the columns."""
     order, reason = copy.order, copy.reason
-    creditor, amount = order.creditor, order.amount
-    decimal = decimal_text(amount.amount, amount.currency)
-    updated_at = moment(copy.version)
-    return {
-        "payment_id": order.payment_id,
-        "version": copy.version,
-        "status": copy.status,
-        "reason": reason.code if reason else None,
-        "reason_text": reason.text if reason else "",
-        "flow": order.flow,
-        "workflow": order.workflow,
-        "workflow_version": order.workflow_version,
-        "batch_id": order.batch_id,
-        "idempotency_key": order.idempotency_key,
-        "end_to_end_id": order.end_to_end_id,
-        "uetr": order.uetr,
-        "debtor_account": order.debtor_account,
-        "creditor_name": creditor.name,
-        "creditor_account": creditor.account,
-        "creditor_country": creditor.country,
-        "creditor_email": creditor.email,
-        "creditor_date_of_birth": creditor.date_of_birth,
-        "remittance": order.remittance,
-        "amount_minor": amount.amount,
-        "amount": decimal if as_text else Decimal(decimal),
-        "currency": amount.currency,
-        "created_at": order.created_at.isoformat() if as_text else order.created_at,
-        "updated_at": updated_at.isoformat() if as_text else updated_at,
-    }
+    creditor, money = order.creditor, order.amount
+    amount: Any = decimal_text(money.amount, money.currency)
+    created_at: Any = order.created_at
+    updated_at: Any = moment(copy.version)
+    if as_text:
+        created_at, updated_at = created_at.isoformat(), updated_at.isoformat()
+    else:
+        amount = Decimal(amount)
+    code, text = (reason.code, reason.text) if reason else (None, "")
+    return (
+        order.payment_id, copy.version, copy.status, code, text, order.flow, order.workflow, order.workflow_version,
+        order.batch_id, order.idempotency_key, order.end_to_end_id, order.uetr, order.debtor_account, creditor.name,
+        creditor.account, creditor.country, creditor.email, creditor.date_of_birth, order.remittance, money.amount,
+        amount, money.currency, created_at, updated_at,
+    )  # fmt: skip

@@ -77,7 +77,7 @@ def deposit(invocation: Invocation) -> int:
         raise CommandFailed(f"there is no account {given.account_id}; open it with account open")
     deposit_id = given.key or f"deposit-{uuid4()}"
     if given.key is None:
-        invocation.screen.note(f"deposit {deposit_id} (repeat it safely with --key {deposit_id})")
+        invocation.screen.note(f"idempotency key {deposit_id} (repeat it safely with --key {deposit_id})")
     money = parse_money(amount, currency)
     _ask_ledger(invocation, DepositMoney(deposit_id=deposit_id, account_id=given.account_id, amount=money))
     document = {

@@ -33,11 +33,12 @@ CSV_COLUMNS: Final = (
 
 def pay(invocation: Invocation) -> int:
     """One payment; with `--wait` until it has ended or a person must decide."""
-    from actors.admin.intake import order_from, pay_one, random_key
+    from actors.admin.intake import check_form, order_from, pay_one, random_key
 
     given, screen = invocation.arguments, invocation.screen
     key = given.key or random_key()
     order = order_from(given, key)
+    check_form(order)
     if given.key is None:
         screen.note(f"idempotency key {key} (repeat it safely with --key {key})")
     timeout = given.timeout or DEFAULT_WAIT_SECONDS
@@ -85,11 +86,13 @@ def submit(invocation: Invocation) -> int:
 
 def list_batches(invocation: Invocation) -> int:
     """Submitted files."""
+    from actors.admin.tables import moment
+
     with invocation.reading() as reading:
         batches = reading.batches()
     columns = ("batch", "file", "submitted", ">orders", ">payments")
     rows = [
-        (batch["batch_id"], batch["file_name"], batch["created_at"], batch["orders"], batch["payments"])
+        (batch["batch_id"], batch["file_name"], moment(batch["created_at"]), batch["orders"], batch["payments"])
         for batch in batches
     ]
     invocation.screen.show(

@@ -57,7 +57,7 @@ def _verdict(invocation: Invocation, document: dict[str, Any]) -> None:
         [(check["name"], "ok" if check["ok"] else "violated", check["checked"]) for check in document["checks"]],
     )
     for violation in document["violations"]:
-        screen.say(f"violated: {violation['text']}")
+        screen.say(f"violated: {violation['payment_id'] or violation['check']}: {violation['text']}")
     if not document["violations"]:
         screen.say("everything holds")
 

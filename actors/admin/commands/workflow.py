@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from actors.admin.command import DONE, Command, CommandFailed, Invocation
 
+_NOTHING: Final[tuple[Any, ...]] = (None, "", [], False)
 _CHAIN: Final = "choreographed-"  # the name of an order of steps, as a chain
 
 
@@ -17,7 +18,7 @@ def list_workflows(invocation: Invocation) -> int:
         for each in descriptions()
     ]
     columns = ("name", "flow", ">version", "steps")
-    rows = [(each["name"], each["flow"], each["version"], ", ".join(each["steps"])) for each in workflows]
+    rows = [(each["name"], each["flow"], each["version"], _in_short(each)) for each in workflows]
     invocation.screen.show({"workflows": workflows}, lambda _: invocation.screen.table(columns, rows))
     return DONE
 
@@ -30,7 +31,7 @@ def show_workflow(invocation: Invocation) -> int:
         screen = invocation.screen
         for description in document["workflows"]:
             rows = description.get("steps") or description["reactions"]
-            columns = [name for name in rows[0] if any(row.get(name) not in (None, "", []) for row in rows)]
+            columns = [name for name in rows[0] if any(row.get(name) not in _NOTHING for row in rows)]
             cells = [tuple(_cell(row.get(name)) for name in columns) for row in rows]
             version = f" v{description['version']}" if description.get("version") else ""
             title = f"{description['name']}{version} ({description['flow']})"
@@ -77,16 +78,12 @@ def descriptions() -> list[dict[str, Any]]:
 def diagram(name: str, format: str) -> str:
     """One workflow or chain, drawn."""
     from actors import assembly
-    from actors.admin import chain
-    from actors.payment import diagram as drawing
+    from actors.payment.choreography import choreography_diagram
+    from actors.payment.diagram import draw
 
     if name.startswith(_CHAIN):
-        links = chain.chain(assembly.reactions(), name.removeprefix(_CHAIN))
-        if format == "svg":
-            return chain.svg(links, name)
-        return chain.mermaid(links) if format == "mermaid" else chain.text(links)
-    drawn: str = drawing.draw(name, format)
-    return drawn
+        return choreography_diagram(assembly.reactions(), name.removeprefix(_CHAIN), format)
+    return draw(name, format)
 
 
 def _chosen(name: str | None) -> list[dict[str, Any]]:
@@ -104,7 +101,14 @@ def _steps(description: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(link["command"] for link in description["reactions"]))
 
 
+def _in_short(workflow: dict[str, Any]) -> str:
+    names = workflow["steps"]
+    return " → ".join(names) if workflow["version"] else f"the sum of the services' reactions, {len(names)} commands"
+
+
 def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "yes" if value else ""
     return ", ".join(str(part) for part in value) if isinstance(value, list | tuple) else value
 
 
