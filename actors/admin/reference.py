@@ -109,8 +109,8 @@ def messages_page() -> str:
         "# Messages",
         _NOTE,
         "A *command* asks one service; an *outcome* is its reply where it was commanded, and published where it was a "
-        "reaction to an event; an *event* is always published. A *timer* is delivered by the runtime, a *task* goes to a "
-        "worker outside the turn, a *result* comes from one.",
+        "reaction to an event; an *event* is always published. A *timer* is delivered by the runtime, a *task* goes to "
+        "a worker outside the turn, a *result* comes from one.",
     ]
     for name in _MODULES:
         module = importlib.import_module(name)

@@ -23,7 +23,8 @@ PAUSE_SECONDS: Final = 0.5
 OVERDUE_GRACE: Final = timedelta(seconds=60)  # a sweep may be this late before a payment counts as stuck
 LINES: Final = 400_000  # newest lines of a cell's log whose causes are checked
 _ROOTS: Final = frozenset(("timer", "operator"))  # kinds of message that need no cause: a clock's or a person's act
-_PERSON: Final = "client-"  # how the ids of messages from outside begin
+# How the ids of messages from outside begin, and those of timers: one may serve many payments, in nobody's story.
+_OUTSIDE: Final = ("client-", "timer/")
 
 ENDED: Final = "('completed', 'rejected', 'cancelled', 'returned')"
 MOVING: Final = "('received', 'debiting', 'screening', 'executing', 'compensating')"
@@ -226,7 +227,6 @@ def _tree(reader: Reader, counted: Counter[str]) -> Iterator[Found]:
     from actors.messaging.envelope import Envelope
 
     name = "a payment's events form one tree"
-    at = {field: 6 + place for place, field in enumerate(Envelope._fields[2:])}
     end = _number(reader, "SELECT coalesce(max(last_offset), 0) FROM log_parts")
     known: set[int] = set()
     seen: set[str] = set()
@@ -235,16 +235,17 @@ def _tree(reader: Reader, counted: Counter[str]) -> Iterator[Found]:
     for (packed,) in reader.all("SELECT lines FROM log_parts WHERE last_offset > ? ORDER BY part_id", (end - LINES,)):
         for line in unpack(packed):
             counted[name] += 1
-            known.add(hash(line[5]))
-            payment_id, cause = line[at["payment_id"]], line[at["causation_id"]]
+            fields = dict(zip(Envelope._fields, line[3], strict=True))
+            payment_id, cause, message_id = fields["payment_id"], fields["causation_id"], fields["message_id"]
+            known.add(hash(message_id))
             if not payment_id:
                 continue
             first = payment_id not in seen
             seen.add(payment_id)
             # A timer, a person's act or the bank's own word begins something new.
-            outside = line[at["kind"]] in _ROOTS or cause.startswith(_PERSON) or (not cause and "/" in line[5])
+            outside = fields["kind"] in _ROOTS or cause.startswith(_OUTSIDE) or (not cause and "/" in message_id)
             if not first and not outside and hash(cause) not in known:
-                orphans.append((payment_id, line[1], cause))
+                orphans.append((payment_id, fields["message"][0], cause))
     for payment_id, kind, cause in orphans if whole else ():
         if hash(cause) not in known:
             yield Found(name, payment_id, f"{kind} names the cause {cause or 'nothing'}, which nobody recorded")

@@ -1,0 +1,1 @@
+"""AML: screens beneficiaries against watchlists, and asks a person where they leave doubt."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
-from actors.messaging.codec import CannotDecode, from_fields, micros, moment, pack, to_fields, unpack
+from actors.messaging.codec import CannotDecode, envelope_from, micros, moment, pack, unpack
 from actors.messaging.envelope import Envelope
 from actors.runtime.service import Record
 from actors.store.session import Migration, Reader, Session
@@ -36,14 +36,9 @@ MIGRATIONS = (
 
 def append(session: Session, turn: int, now: datetime, records: list[Record]) -> None:
     """Store one turn's lines. `turn` is the turn's number, which no other turn ever has."""
-    by_payment: dict[str, list[list[Any]]] = {}
-    for record in records:
-        envelope = record.envelope
-        message = envelope.message
-        line = [
-            record.offset, type(message).__name__, to_fields(message), record.progress, record.receivers,
-            envelope.message_id, *envelope[2:],
-        ]  # fmt: skip
+    by_payment: dict[str, list[Line]] = {}
+    for offset, _, envelope, progress, receivers in records:
+        line = (offset, progress, receivers, envelope)
         lines = by_payment.get(envelope.payment_id)
         if lines is None:
             by_payment[envelope.payment_id] = [line]
@@ -52,7 +47,7 @@ def append(session: Session, turn: int, now: datetime, records: list[Record]) ->
     at = micros(now)
     parts: list[tuple[int, object, object, int, bytes]] = []
     index: list[tuple[str, int]] = []
-    part: list[list[Any]] = []
+    part: list[Line] = []
     part_id = turn * PARTS_PER_TURN
     for payment_id, lines in by_payment.items():
         part += lines
@@ -95,14 +90,14 @@ def timeline(reader: Reader, payment_id: str) -> list[Record]:
         "SELECT at, lines FROM log_payments JOIN log_parts USING (part_id) WHERE payment_id = ? ORDER BY part_id",
         (payment_id,),
     )
-    place = _PAYMENT
     return sorted(
-        (_record(line, moment(at)) for at, lines in rows for line in unpack(lines) if line[place] == payment_id),
+        (_record(line, moment(at)) for at, lines in rows for line in unpack(lines) if line[3][_PAYMENT] == payment_id),
         key=lambda record: record.offset,
     )
 
 
-_PAYMENT: Final = 6 + Envelope._fields[2:].index("payment_id")
+Line = tuple[int, str | None, tuple[str, ...], Envelope]  # offset, progress, receivers, what was sent
+_PAYMENT: Final = Envelope._fields.index("payment_id")
 
 
 def _turns(reader: Reader, from_offset: int) -> Iterator[list[Record]]:
@@ -123,15 +118,14 @@ def _turns(reader: Reader, from_offset: int) -> Iterator[list[Record]]:
         turn = int(row[0]) // PARTS_PER_TURN if row and row[0] is not None else None
 
 
-def _part(part_id: int, lines: list[list[Any]], at: int) -> tuple[int, object, object, int, bytes]:
+def _part(part_id: int, lines: list[Line], at: int) -> tuple[int, int, int, int, bytes]:
     offsets = [line[0] for line in lines]
     return part_id, min(offsets), max(offsets), at, pack(lines)
 
 
 def _record(line: list[Any], at: datetime) -> Record:
-    offset, name, fields, progress, receivers, message_id, *rest = line
+    offset, progress, receivers, envelope = line
     try:
-        message = from_fields(name, fields)
+        return Record(offset, at, envelope_from(envelope), progress, tuple(receivers))
     except CannotDecode as error:
         raise CannotDecode(f"line {offset} of the log: {error}") from error
-    return Record(offset, at, Envelope(message_id, message, *rest), progress, tuple(receivers))

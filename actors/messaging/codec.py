@@ -23,7 +23,6 @@ _MICROSECOND = timedelta(microseconds=1)
 PLAIN = (str, int, float, bool, bytes, type(None), Any)
 
 type_names: dict[str, type[Message]] = {}
-_pack = msgpack.Packer().pack  # one for all calls: making a packer costs as much as a small message
 _encoders: dict[type, Callable[[Any], list[Any]]] = {}
 _decoders: dict[type, Callable[[list[Any]], Any]] = {}
 
@@ -103,7 +102,7 @@ def decode(data: bytes) -> Message:
 
 
 def pack(value: Any) -> bytes:
-    """Plain values (what `to_fields` and `envelope_fields` return, and lists of them) as bytes."""
+    """Plain values, messages (as their name and fields) and lists and tuples of them, so envelopes too, as bytes."""
     packed: bytes = _pack(value)
     return packed
 
@@ -118,6 +117,16 @@ def unpack(data: bytes) -> Any:
         return msgpack.unpackb(data, strict_map_key=False)
     except (ValueError, TypeError, msgpack.UnpackException) as error:  # TypeError: a list as a map's key
         raise CannotDecode(f"not msgpack: {error}") from error
+
+
+def _pair_of(message: Any) -> tuple[str, list[Any]]:
+    cls = type(message)
+    return cls.__name__, _encoders[cls](message)
+
+
+# One packer for all calls: making one costs as much as packing a small message. It asks `_pair_of` for what it
+# does not know, which are messages.
+_pack = msgpack.Packer(default=_pair_of).pack
 
 
 def envelope_fields(envelope: Envelope) -> list[Any]:

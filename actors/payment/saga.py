@@ -38,19 +38,32 @@ class PaymentSaga(Service):
         self._store = SagaStore(context.session)
         self._workflows = _workflows(context)
         self._state: State | None = None
+        self._is_new = False
 
     def _start(self, command: StartSaga, turn: Turn) -> None:
-        self._workflow = self._workflow_of(command.order)
-        decision = start(self._workflow, command.order)
-        if self._store.begin(command, decision.state):
-            self._carry_out(decision, turn)
+        order = command.order
+        if self._state is not None or self._store.load(order.payment_id) is not None:
+            return  # started before
+        self._workflow = self._workflow_of(order)
+        self._is_new = True
+        self._carry_out(start(self._workflow, order), turn)
+        turn.keep(self)
 
     def _take(self, message: Message, turn: Turn) -> None:
         state = self._state or self._load(turn.envelope.target)
         decision = advance(self._workflow, state, message, turn.now)
-        if decision.state is not state:
-            self._store.save(decision.state)
         self._carry_out(decision, turn)
+        if decision.state is not state:
+            turn.keep(self)
+
+    def write_back(self) -> None:
+        """Store where the saga stands, once for all that happened to it in a turn."""
+        assert self._state is not None
+        if self._is_new:
+            self._store.begin(self._state)
+            self._is_new = False
+        else:
+            self._store.save(self._state)
 
     def _carry_out(self, decision: Decision, turn: Turn) -> None:
         state, sends, timers, events = decision

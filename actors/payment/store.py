@@ -43,30 +43,28 @@ class SagaStore:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def begin(self, command: StartSaga, state: State) -> bool:
-        """Keep a new saga; False where this payment has one already."""
-        order = command.order
-        return bool(
-            self._session.write(
-                "INSERT INTO sagas VALUES (?, ?, ?, ?, ?, ?, NULL, ?) ON CONFLICT (payment_id) DO NOTHING",
-                (
-                    order.payment_id,
-                    order.workflow,
-                    order.workflow_version,
-                    state.phase,
-                    state.step,
-                    state.attempt,
-                    codec.encode(command),
-                ),
-            )
+    def begin(self, state: State) -> None:
+        """Keep a new saga, with its order and where it stands by now."""
+        order = state.order
+        self._session.write(
+            "INSERT INTO sagas VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                order.payment_id,
+                order.workflow,
+                order.workflow_version,
+                state.phase,
+                state.step,
+                state.attempt,
+                _unusual(state),
+                codec.encode(StartSaga(order=order)),
+            ),
         )
 
     def save(self, state: State) -> None:
         """Keep where the saga stands."""
-        unusual = None if state[_PLAIN:] == _DEFAULTS else codec.pack(_packed(state))
         self._session.write(
             "UPDATE sagas SET phase = ?, step = ?, attempt = ?, unusual = ? WHERE payment_id = ?",
-            (state.phase, state.step, state.attempt, unusual, state.order.payment_id),
+            (state.phase, state.step, state.attempt, _unusual(state), state.order.payment_id),
         )
 
     def load(self, payment_id: str) -> State | None:
@@ -80,6 +78,10 @@ class SagaStore:
         command: Any = codec.decode(start)
         rest = () if unusual is None else _unpacked(codec.unpack(unusual))
         return State(command.order, phase, step, attempt, *rest)
+
+
+def _unusual(state: State) -> bytes | None:
+    return None if state[_PLAIN:] == _DEFAULTS else codec.pack(_packed(state))
 
 
 def _packed(state: State) -> list[Any]:

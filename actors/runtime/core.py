@@ -201,7 +201,7 @@ class CellCore:
     def _recover(self, services: tuple[type[Service], ...]) -> None:
         session, settings = self._session, self._settings
         session.begin()
-        row = session.one("SELECT max(at) FROM log_parts")
+        row = session.one("SELECT at FROM log_parts ORDER BY part_id DESC LIMIT 1")
         last = datetime.fromtimestamp((row[0] or 0) / 1e6 if row else 0, UTC)
         clock = self._clock = self._clock or SystemClock(not_before=last)
         chance = Random(settings.runtime.seed)

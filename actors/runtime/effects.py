@@ -9,6 +9,7 @@ from actors.messaging.codec import type_names
 from actors.messaging.envelope import CHOREOGRAPHED, COMMAND, EVENT, HERE, ORCHESTRATED, TIMER, Envelope, kind_of
 from actors.messaging.message import Event, Message, Task, Tick
 from actors.runtime.clock import Ids
+from actors.runtime.service import Service
 
 CLIENT = "client/"  # a target of this prefix is a client of the gateway
 UNLOGGED = ""  # the id of a reply to a client that concerns no payment: it takes no place in the log
@@ -34,7 +35,7 @@ class Effects:
     """
 
     __slots__ = (
-        "_cell", "_ids", "actor", "envelope", "now", "number", "outgoing", "start", "timers",
+        "_cell", "_ids", "actor", "envelope", "kept", "now", "number", "outgoing", "start", "timers",
     )  # fmt: skip
 
     def __init__(self, cell: str, ids: Ids) -> None:
@@ -47,6 +48,7 @@ class Effects:
         self.now: datetime
         self.outgoing: list[Envelope] = []
         self.timers: list[tuple[str, datetime | None, Envelope]] = []
+        self.kept: Service | None = None
 
     def begin(self, actor: str, envelope: Envelope) -> None:
         """The next handler starts: `actor` takes `envelope`."""
@@ -65,6 +67,7 @@ class Effects:
     def take_back(self) -> None:
         """The handler raised: nothing of what it did counts, and its numbers are free again."""
         self.number = self.start
+        self.kept = None
         self.clear()
 
     @property
@@ -117,6 +120,10 @@ class Effects:
             f"{self._cell}.{number}", task, COMMAND, self.actor, OUTBOX + outbox, envelope.payment_id,
             envelope.message_id, 0, envelope.flow, envelope.workflow, envelope.trace,
         ))  # fmt: skip
+
+    def keep(self, actor: Service) -> None:
+        """See `Turn.keep`."""
+        self.kept = actor
 
     def new_id(self, prefix: str, slot: int) -> str:
         """See `Turn.new_id`."""

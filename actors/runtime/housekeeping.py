@@ -55,11 +55,13 @@ class Actors(Service):
     def prepare(self, context: CellContext) -> None:
         """The in-process system that it kills actors of."""
         self.system: InProcessSystem = context.resources["system"]
+        self.turns: Turns = context.resources["turns"]
 
     def kill(self, command: KillActor, turn: Turn) -> None:
         """End an actor at once; the next message for it brings it back from the store."""
         found = self.system.hosts(command.name)
         if found:
+            self.turns.write_back()
             self.system.kill(command.name)
         turn.answer(ActorKilled(name=command.name, found=found))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from actors.messaging.codec import envelope_fields, pack, unpack
+from actors.messaging.codec import pack, unpack
 from actors.messaging.envelope import Envelope
 from actors.messaging.frames import LINK, FrameContent, pack_frame
 from actors.store.session import Migration, Session
@@ -65,7 +65,7 @@ class Links:
         link = self._links[peer]
         link.last_out += 1
         self._touched.add(peer)
-        self._new.append((peer, link.last_out, pack(envelope_fields(envelope))))
+        self._new.append((peer, link.last_out, pack(envelope)))
 
     def acknowledge(self, peer: str, number: int) -> None:
         """The peer has committed everything up to `number`."""

@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from actors.messaging.codec import envelope_fields, envelope_from, pack, unpack
+from actors.messaging.codec import envelope_from, pack, unpack
 from actors.messaging.envelope import Envelope
 from actors.messaging.message import Task
 from actors.runtime.effects import OUTBOX
@@ -70,7 +70,7 @@ class Outboxes:
         if self._new:
             self._session.write_many(
                 "INSERT INTO outbox VALUES (?, ?, ?)",
-                [(number, name, pack(envelope_fields(envelope))) for number, name, envelope in self._new],
+                [(number, name, pack(envelope)) for number, name, envelope in self._new],
             )
         if self._finished:
             self._session.write_many("DELETE FROM outbox WHERE id = ?", self._finished)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from actors.messaging.codec import envelope_fields, envelope_from, micros, moment, pack, unpack
+from actors.messaging.codec import envelope_from, micros, moment, pack, unpack
 from actors.messaging.envelope import Envelope
 from actors.store.session import Migration, Session
 
@@ -74,7 +74,7 @@ class Retries:
         self._session.write(
             "INSERT INTO parked (actor, conversation, due, attempt, cause, envelope) VALUES (?, ?, ?, ?, ?, ?)",
             (actor, conversation(envelope), None if due is None else micros(due), attempt, cause[:2_000],
-             pack(envelope_fields(envelope))),
+             pack(envelope)),
         )  # fmt: skip
         self.conversations.add((actor, conversation(envelope)))
         if due is not None and (self.next_due is None or due < self.next_due):
@@ -113,7 +113,7 @@ class Retries:
         self._session.write(
             "INSERT INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
             (letter_id, micros(now), actor, envelope.payment_id, type(envelope.message).__name__, attempts,
-             cause[:2_000], pack(envelope_fields(envelope))),
+             cause[:2_000], pack(envelope)),
         )  # fmt: skip
 
     def exhume(self, ids: tuple[str, ...]) -> list[tuple[str, Envelope]]:

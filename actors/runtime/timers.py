@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from actors.messaging.codec import envelope_fields, envelope_from, micros, moment, pack, unpack
+from actors.messaging.codec import envelope_from, micros, moment, pack, unpack
 from actors.messaging.envelope import Envelope
 from actors.store.session import Migration, Session
 
@@ -39,7 +39,7 @@ class Timers:
             return
         gone = [name for name, change in self._changes.items() if change is None]
         set_ = [
-            (owner, key, micros(change[0]), type(change[1].message).prolonged, pack(envelope_fields(change[1])))  # type: ignore[attr-defined]
+            (owner, key, micros(change[0]), type(change[1].message).prolonged, pack(change[1]))  # type: ignore[attr-defined]
             for (owner, key), change in self._changes.items()
             if change is not None
         ]

@@ -31,7 +31,7 @@ from actors.runtime.inprocess import InProcessSystem
 from actors.runtime.links import Links
 from actors.runtime.outbox import Outboxes
 from actors.runtime.retries import Backoff, Parked, Retries, conversation
-from actors.runtime.service import Answer, Delivery, Observed, Record
+from actors.runtime.service import Answer, Delivery, Observed, Record, Service
 from actors.runtime.timers import Timers
 from actors.store.session import StoreFailed
 from actors.store.sqlite import SqliteSession
@@ -153,6 +153,7 @@ class Turns:
         self._turn = 0
         self._careful = False  # in this turn every handler runs in a savepoint
         self._careful_turns = 0  # how many more turns are to be so
+        self._unwritten: dict[str, Service] = {}
         self._addresses: dict[str, ActorAddress] = {}
         self._log = structlog.get_logger("cell").bind(cell=cell)
         self.waiting: dict[str, list[Waiter]] = {}
@@ -226,6 +227,7 @@ class Turns:
                 if name not in self._subscriptions.lagging:
                     self._observe(name, fresh)
             handled = self._drain(handled)
+        self.write_back()
         if self._records:
             self._turn += 1
             log.append(session, self._turn, now, self._records)
@@ -241,6 +243,7 @@ class Turns:
         """Forget a turn that did not come to its commit: roll back, and whatever memory it may have touched."""
         self._session.roll_back()
         self._mail.clear()
+        self._unwritten = {}
         self._system.drop_all()
         self._timers.forget()
         self._outboxes.forget()
@@ -266,6 +269,18 @@ class Turns:
     def records_of(self, payment_id: str) -> list[Record]:
         """This turn's own lines about a payment, not yet in the store."""
         return [record for record in self._records if record.envelope.payment_id == payment_id]
+
+    def write_back(self) -> None:
+        """Let every actor store what it kept in this turn so far: at the turn's end, and before one may be dropped."""
+        if self._unwritten:
+            unwritten, self._unwritten = self._unwritten, {}
+            try:
+                for actor in unwritten.values():
+                    actor.write_back()
+            except StoreFailed:
+                raise
+            except Exception as error:
+                raise HandlerFailed from error
 
     def redeliver(self, actor: str, envelope: Envelope) -> None:
         """Deliver an envelope again, within this turn (a dead letter that is retried)."""
@@ -320,6 +335,9 @@ class Turns:
             raise
         except Exception as error:
             raise HandlerFailed from error
+        if effects.kept is not None:
+            self._unwritten[target] = effects.kept
+            effects.kept = None
         if effects.outgoing or effects.timers:
             self._take()
         if not handled:
@@ -388,12 +406,16 @@ class Turns:
             retries.park(target, envelope, due=None, attempt=0, cause="waits behind an earlier message of its payment")
             return
         session, effects = self._session, self._effects
+        self.write_back()
         failure: Exception | None = None
         for _ in range(1 + self._immediate):
             effects.begin(target, envelope)
             session.guard()
             try:
                 handled = self._handle(target, envelope, on)
+                if effects.kept is not None:
+                    effects.kept.write_back()
+                    effects.kept = None
             except StoreFailed:
                 raise
             except Exception as error:
@@ -482,6 +504,7 @@ class Turns:
         if effects.timers:
             for key, due, timed in effects.timers:
                 self._timers.change(effects.actor, key, due, timed)
+            effects.timers = []  # or the next handler would set them again, as its own
         outgoing = effects.outgoing
         if not outgoing:
             return
@@ -509,7 +532,7 @@ class Turns:
                 mail.append((target, envelope, None))
             else:
                 self._links.add(self._peer_of(envelope.slot), envelope)
-        effects.outgoing, effects.timers = [], []
+        effects.outgoing = []
 
     def _enqueue(self, target: str, envelope: Envelope) -> None:
         self._mail.append((target, envelope, None))

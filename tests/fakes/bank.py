@@ -205,8 +205,15 @@ class Bank:
     # -- time
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass, and everything that falls due in it happen."""
-        self.clock.jump(timedelta(seconds=seconds))
+        """Let time pass, and everything that falls due in it happen at its moment."""
+        end = self.clock.now() + timedelta(seconds=seconds)
+        self.rest()
+        while (due := self._next_due()) is not None and due < end:
+            self._jump_to(due)
+        self._jump_to(end)
+
+    def _jump_to(self, moment: datetime) -> None:
+        self.clock.jump(max(timedelta(), moment - self.clock.now()))
         self.wake()
         self.rest()
 
@@ -330,15 +337,17 @@ class Bank:
         core = self.cell.core
         report = core.report()
         busy = report["mailbox"] or report["waiting_frames"] or any(report["outboxes"].values()) or report["lagging"]
-        dues = [core._timers.next_due, core._retries.next_due, *self._rail_dues()]
-        now = self.clock.now()
-        if busy or any(due is not None and due <= now for due in dues):
+        due = self._next_due()
+        if busy or (due is not None and due <= self.clock.now()):
             self.wake()
             return False
         return True
 
-    def _rail_dues(self) -> list[datetime | None]:
-        return [worker._worker.due(self.clock.now()) for worker in self.cell.core._outboxes.workers.values()]
+    def _next_due(self) -> datetime | None:
+        core, now = self.cell.core, self.clock.now()
+        dues = [core._timers.next_due, core._retries.next_due]
+        dues += [thread._worker.due(now) for thread in core._outboxes.workers.values()]
+        return min((due for due in dues if due is not None), default=None)
 
 
 def same_ledger(banks: list[Bank]) -> None:

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -206,21 +206,21 @@ HEADER = (
 ACCOUNTS = tuple(f"ACC-{number}" for number in range(12))
 LISTED = ("Viktor Blockov", "RU", "1966-04-12")
 ALIKE = ("V. Blockov", "RU", "")
-# Creditor, creditor's account, debtor's account (None: one with enough money), status, reason, of every hundred.
-ORDINARY = (("Ann Example", "DE", ""), "DE89370400440532013000", None, "completed", None)
-OUTCOMES = {
-    3: (LISTED, "TEST-OK-1", None, "rejected", "RR04"),
-    11: (ALIKE, "TEST-OK-2", None, "held", None),
-    17: (("Nobody's Payee", "", ""), "TEST-OK-3", "ACC-NONE", "rejected", "AC02"),
-    23: (("Large Claimant", "", ""), "TEST-OK-4", "ACC-EMPTY", "rejected", "AM04"),
-    31: (("Dollar Payee", "", ""), "TEST-OK-5", "ACC-USD", "rejected", "AM03"),
-    37: (("Rejected Seller", "", ""), "TEST-REJECT-AC04", None, "rejected", "AC04"),
-    43: (("Returning Author", "", ""), "TEST-RETURN-MD07", None, "returned", "MD07"),
-    53: (("Lost Payee", "", ""), "TEST-LOST", None, "completed", None),
-    61: (("Echo Payee", "", ""), "TEST-TWICE", None, "completed", None),
-    71: (("Resent Payee", "", ""), "TEST-NOTRECEIVED", None, "completed", None),
-    79: (("Silent Payee", "", ""), "TEST-SILENT", None, "needs_attention", "NARR"),
-    83: (LISTED, "TEST-OK-6", None, "rejected", "RR04"),
+# Creditor, creditor's account, debtor's account (None: one with enough money), status, what the rail's journal says.
+ORDINARY = (("Ann Example", "DE", ""), "DE89370400440532013000", None, "completed", "executed")
+OUTCOMES = {  # of every hundred
+    3: (LISTED, "TEST-OK-1", None, "rejected", ""),
+    11: (ALIKE, "TEST-OK-2", None, "held", ""),
+    17: (("Nobody's Payee", "", ""), "TEST-OK-3", "ACC-NONE", "rejected", ""),
+    23: (("Large Claimant", "", ""), "TEST-OK-4", "ACC-EMPTY", "rejected", ""),
+    31: (("Euro Receiver", "", ""), "TEST-OK-5", "ACC-USD", "rejected", ""),
+    37: (("Rejected Seller", "", ""), "TEST-REJECT-AC04", None, "rejected", "rejected"),
+    43: (("Returning Author", "", ""), "TEST-RETURN-MD07", None, "returned", "returned"),
+    53: (("Lost Payee", "", ""), "TEST-LOST", None, "completed", "executed"),
+    61: (("Echo Payee", "", ""), "TEST-TWICE", None, "completed", "executed"),
+    71: (("Resent Payee", "", ""), "TEST-NOTRECEIVED", None, "completed", "executed"),
+    79: (("Silent Payee", "", ""), "TEST-SILENT", None, "needs_attention", "unknown"),
+    83: (LISTED, "TEST-OK-6", None, "rejected", ""),
 }
 
 
@@ -231,22 +231,24 @@ class OrderFile:
     path: Path
     statuses: Counter[str]
     by_key: dict[str, str]
+    at_bank: dict[str, str]  # what the rail's journal must say; "" where it must know nothing
 
     @classmethod
     def write(cls, path: Path, lines: int, name: str = "K", *, special: bool = True) -> OrderFile:
         """So many orders of many accounts, both flows mixed; with `special` of every outcome."""
         by_key: dict[str, str] = {}
+        at_bank: dict[str, str] = {}
         with open(path, "w", encoding="utf-8") as file:
             file.write(HEADER)
             for number in range(lines):
                 outcome = OUTCOMES.get(number % 100, ORDINARY) if special else ORDINARY
-                (creditor, country, birth), account, debtor, status, _ = outcome
+                (creditor, country, birth), account, debtor, status, bank = outcome
                 flow = ("orchestrated", "choreographed")[number // 7 % 2]
                 debtor = debtor or ACCOUNTS[number % len(ACCOUNTS)]
                 key = f"{name}-{number}"
-                by_key[key] = status
+                by_key[key], at_bank[key] = status, bank
                 file.write(f"{key},{debtor},{creditor},{account},{1 + number % 5}.00,EUR,{country},{birth},{flow}\n")
-        return cls(path, Counter(by_key.values()), by_key)
+        return cls(path, Counter(by_key.values()), by_key, at_bank)
 
 
 def open_accounts(system: Installation) -> None:
@@ -266,9 +268,15 @@ def by_key(system: Installation) -> dict[str, str]:
     return {key: statuses.get(payment_id, "unknown") for payment_id, key in claims.items()}
 
 
-def settled(system: Installation, number: int) -> Iterator[str]:
-    """Poll with `next`: what still moves, until `number` payments stand still."""
-    while True:
-        statuses = system.statuses()
-        moving = sum(statuses[each] for each in ("received", "debiting", "screening", "executing", "compensating"))
-        yield "" if not moving and statuses.total() == number else f"{statuses}"
+def agree(system: Installation, orders: OrderFile) -> None:
+    """What the stores, the rail's own journals and `verify` say is what the file asks for, order by order."""
+    found = by_key(system)
+    wrong = {key: (found.get(key), status) for key, status in orders.by_key.items() if found.get(key) != status}
+    assert not wrong, f"(found, expected): {wrong}"
+    assert len(found) == len(orders.by_key)
+    claims = system.rows("SELECT idempotency_key, payment_id FROM claims")
+    assert len({payment_id for _, payment_id in claims}) == len(claims)
+    journal = system.journal()
+    said = {key: journal.get(payment_id, ("", 0))[0] for key, payment_id in claims}
+    assert said == orders.at_bank
+    assert system.violations() == []

@@ -52,6 +52,9 @@ class FakeTurn:
     def hand_over(self, outbox: str, task: Any) -> None:
         self.tasks.append((outbox, task))
 
+    def keep(self, actor: Service) -> None:
+        actor.write_back()
+
     def new_id(self, prefix: str, slot: int) -> str:
         self.bench.ids += 1
         return f"{prefix}{self.bench.ids:06d}-{slot:02x}"
@@ -71,11 +74,15 @@ class ServiceBench:
         self.now = datetime(2030, 1, 1, tzinfo=UTC)
         self.ids = 0
         self.service = service()
-        self.service.prepare(CellContext("cell-0", settings or Settings(), self.session, resources, frozenset(range(64))))
+        self.service.prepare(
+            CellContext("cell-0", settings or Settings(), self.session, resources, frozenset(range(64)))
+        )
 
     def tell(self, message: Message, *, sender: str = SAGA, payment_id: str = "P1-00", kind: str = COMMAND) -> FakeTurn:
         """Deliver `message` as a command from `sender`; returns the turn with what the handler did."""
-        envelope = Envelope("m-1", message, kind, sender, self.service.name, payment_id, flow=ORCHESTRATED, workflow="debit-first")
+        envelope = Envelope(
+            "m-1", message, kind, sender, self.service.name, payment_id, flow=ORCHESTRATED, workflow="debit-first"
+        )
         return self._run(message, envelope)
 
     def hear(self, command: Message, *, payment_id: str = "P1-00", workflow: str = "debit-first") -> FakeTurn:

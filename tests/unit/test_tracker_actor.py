@@ -34,6 +34,7 @@ class Reactions:
         self._missing = missing
 
     def missing(self, event_type: str, workflow: str) -> tuple[str, ...]:
+        """What `Subscriptions.missing` would say."""
         return self._missing.get(event_type, ())
 
 

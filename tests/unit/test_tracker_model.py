@@ -21,6 +21,8 @@ from tests.fakes.orders import an_order
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 ORDER = an_order()
+UNANSWERED = "nobody answered AccountDebited within 30 s"
+NO_SERVICE = UNANSWERED + ": no service reacts to AccountDebited in the debit-first order"
 DEBITED = AccountDebited(debit_id="P")
 load_messages()
 
@@ -148,9 +150,9 @@ def test_a_payment_may_stand_still_as_long_as_its_status_allows(
 @pytest.mark.parametrize(
     ("status", "flow", "missing", "sentence"),
     [
-        ("debiting", "choreographed", ("aml",), "nobody answered AccountDebited within 30 s: the reaction of aml is missing"),
-        ("debiting", "choreographed", ("aml", "x"), "nobody answered AccountDebited within 30 s: the reactions of aml and x are missing"),
-        ("debiting", "choreographed", (), "nobody answered AccountDebited within 30 s: no service reacts to AccountDebited in the debit-first order"),
+        ("debiting", "choreographed", ("aml",), UNANSWERED + ": the reaction of aml is missing"),
+        ("debiting", "choreographed", ("aml", "x"), UNANSWERED + ": the reactions of aml and x are missing"),
+        ("debiting", "choreographed", (), NO_SERVICE),
         ("executing", "choreographed", (), "nothing has moved for 30 s since PostDebit"),
         ("debiting", "orchestrated", (), "nothing has moved for 30 s since PostDebit"),
     ],

@@ -1,0 +1,153 @@
+"""Real processes, real kills: whatever dies, every order of a file ends as it must, once."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]  # its stubs are not among our tools
+import pytest
+
+from actors.gateway.client import NoAnswer, NotRunning
+from actors.runtime.launch import is_running
+from tests.fakes.installation import Installation, OrderFile, agree, end, open_accounts
+from tests.fakes.running import eventually
+
+LINES = int(os.environ.get("PAYSAGA_KILL_LINES", "2000"))  # 10000 is the long version
+SLOW_RAIL = {
+    "execution.delay_ms": "[2500, 4500]",  # so that many payments are at the bank at once
+    "execution.query_after_seconds": "6",
+    "execution.doubt_after_seconds": "11",
+}
+EXECUTING = 500
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """The data directory."""
+    return tmp_path / "data"
+
+
+def gone(pids: dict[str, int]) -> bool:
+    """Whether none of these processes runs any more."""
+    return not any(
+        psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids.values()
+    )
+
+
+def whole(system: Installation) -> bool:
+    """Whether every process is ready, as far as it can be asked."""
+    try:
+        return system.is_whole()
+    except (NoAnswer, NotRunning):
+        return False
+
+
+def test_a_file_is_paid_while_cells_are_killed(data: Path, tmp_path: Path) -> None:
+    """Four kills, each with at least 500 payments at the bank: nothing is lost, doubled or left behind."""
+    orders = OrderFile.write(tmp_path / "orders.csv", LINES)
+    with Installation(data, SLOW_RAIL) as system:
+        open_accounts(system)
+        submit = system.begin("submit", str(orders.path), "--wait", "--timeout", "300", "--json")
+        for name in ("cell-0", "cell-1", "cell-0", "cell-1"):
+            eventually(lambda: system.executing() >= EXECUTING, 60)
+            killed = system.kill(name)
+            eventually(lambda: whole(system) and system.pids()[name] != killed.pid, 30)  # noqa: B023 -- at once
+        done = end(submit, 300)
+        assert done.status == 4, done.err  # some are held, some need attention
+        assert done.json["accepted"] + done.json["duplicates"] == LINES
+        assert done.json["refused"] == []
+        assert Counter(done.json["by_status"]) == orders.statuses
+        assert [system.cell(name)["restarts"] for name in ("cell-0", "cell-1")] == [2, 2]
+        agree(system, orders)
+
+
+def test_a_cell_that_hangs_is_killed_and_its_payments_go_on(data: Path, tmp_path: Path) -> None:
+    """A stopped process answers no heartbeat; what was under way in it ends in its replacement."""
+    orders = OrderFile.write(tmp_path / "orders.csv", 300, special=False)
+    quick = {"supervision.heartbeat_seconds": "0.2", "supervision.silent_seconds": "2"}
+    with Installation(data, quick) as system:
+        open_accounts(system)
+        submit = system.begin("submit", str(orders.path), "--wait", "--json")
+        eventually(lambda: system.number("SELECT count(*) FROM claims") > 0)
+        hung = system.kill("cell-1", signal.SIGSTOP)
+        done = end(submit)
+        assert done.status == 0, done.err
+        assert system.pids()["cell-1"] != hung.pid
+        assert system.cell("cell-1")["restarts"] == 1
+        agree(system, orders)
+
+
+def test_a_client_carries_on_when_the_gateway_is_killed(data: Path, tmp_path: Path) -> None:
+    """What was not answered is sent again through the next gateway, and one key stays one payment."""
+    orders = OrderFile.write(tmp_path / "orders.csv", 1500, special=False)
+    with Installation(data) as system:
+        open_accounts(system)
+        submit = system.begin("submit", str(orders.path), "--wait", "--json")
+        for answered in (100, 700):
+            eventually(lambda: system.number("SELECT count(*) FROM claims") > answered)  # noqa: B023 -- at once
+            killed = system.kill("gateway")
+            eventually(lambda: system.pids().get("gateway", killed.pid) != killed.pid)  # noqa: B023 -- at once
+        done = end(submit)
+        assert (done.status, done.err) == (0, "")
+        assert done.json["accepted"] + done.json["duplicates"] == 1500
+        agree(system, orders)
+
+
+@pytest.mark.parametrize("victim", ["supervisor", "admin"])
+def test_a_system_without_its_head_ends_and_the_next_start_finishes_everything(
+    data: Path, tmp_path: Path, victim: str
+) -> None:
+    """No cell pays on with nobody to watch it; payments at the bank are asked for after the start."""
+    orders = OrderFile.write(tmp_path / "orders.csv", 600, special=False)
+    with Installation(data, {"execution.delay_ms": "[1000, 2000]"}) as system:
+        open_accounts(system)
+        pids = system.pids()
+        submit = system.begin("submit", str(orders.path), "--wait", "--json")
+        eventually(lambda: system.executing() >= 200)
+        system.kill(victim)
+        eventually(lambda: gone(pids))
+        assert not is_running(data)
+        assert system.executing() >= 200
+        system.start()
+        done = end(submit)
+        assert (done.status, done.err) == (0, "")
+        agree(system, orders)
+
+
+@pytest.mark.parametrize("how", [(), ("--now",)])
+def test_a_stop_in_the_middle_of_a_submit_loses_nothing(data: Path, tmp_path: Path, how: tuple[str, ...]) -> None:
+    """What was acknowledged is in the store; the submit goes on when the system is back."""
+    orders = OrderFile.write(tmp_path / "orders.csv", 1500, special=False)
+    with Installation(data) as system:
+        open_accounts(system)
+        pids = system.pids()
+        submit = system.begin("submit", str(orders.path), "--wait", "--json")
+        eventually(lambda: system.number("SELECT count(*) FROM claims") > 100)
+        stopped = system.run("stop", *how)
+        assert (stopped.status, stopped.err) == (0, "")
+        assert gone(pids)
+        assert system.run("start", "--set", "topology.cells=2").status == 0
+        done = end(submit)
+        assert (done.status, done.err) == (0, "")
+        agree(system, orders)
+
+
+def test_of_two_starts_at_once_one_starts_the_system_and_both_say_what_is(data: Path) -> None:
+    """The second neither starts a second system nor changes what the first one runs with."""
+    system = Installation(data)
+    try:
+        starts = [system.begin("start", "--json", "--set", f"topology.cells={cells}") for cells in (2, 3)]
+        ended = [end(each) for each in starts]
+        winner = next(done for done in ended if done.status == 0 and not done.json["already_running"])
+        loser = next(done for done in ended if done is not winner)
+        assert loser.status in {0, 1}
+        assert len(loser.err.splitlines()) <= 1
+        assert len([name for name in system.pids() if name.startswith("cell-")]) == winner.json["cells"]
+        opened = system.run("account", "open", "ACC-1", "--currency", "EUR")
+        assert opened.status == 0, opened.err
+    finally:
+        system.__exit__()
+    assert system.pids() == {}

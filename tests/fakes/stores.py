@@ -1,0 +1,65 @@
+"""A data directory as a system leaves it, made without one: the cells' stores with the services' tables."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from actors.aml import store as aml
+from actors.disbursement import store as disbursement
+from actors.execution import store as execution
+from actors.ledger import store as ledger
+from actors.runtime.core import RUNTIME_MIGRATIONS
+from actors.store.sqlite import SqliteSession
+from actors.tracker import store as tracker
+from actors.tracker.model import Standing
+from actors.vocabulary.money import Money
+from actors.vocabulary.order import Creditor, PaymentOrder
+
+NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
+MICROS = int(NOW.timestamp() * 1_000_000)
+
+
+def open_store(data: Path, cell: str = "cell-0") -> SqliteSession:
+    """A cell's store with all tables, a transaction open; commit and close it before it is read."""
+    session = SqliteSession.open(data / "cells" / cell / "store.db", synchronous="OFF")
+    session.migrate(
+        [
+            *RUNTIME_MIGRATIONS,
+            *tracker.MIGRATIONS,
+            *ledger.MIGRATIONS,
+            *aml.MIGRATIONS,
+            *disbursement.MIGRATIONS,
+            *execution.MIGRATIONS,
+        ]
+    )
+    session.begin()
+    return session
+
+
+def order(payment_id: str, *, amount: int = 1_250, account: str = "DE89370400440532013000") -> PaymentOrder:
+    """An order of ACC-1."""
+    return PaymentOrder(
+        payment_id=payment_id,
+        idempotency_key=f"key-{payment_id}",
+        debtor_account="ACC-1",
+        creditor=Creditor(name="Annelore Beispiel", account=account),
+        amount=Money(amount, "EUR"),
+        end_to_end_id=payment_id,
+        uetr="00000000-0000-4000-8000-000000000001",
+        remittance="Salary [May]",
+        flow="orchestrated",
+        workflow="debit-first",
+        workflow_version=1,
+        batch_id=None,
+        created_at=NOW,
+    )
+
+
+def keep_payment(session: SqliteSession, payment_id: str, status: str, reason: str | None = None) -> None:
+    """A payment as the tracker knows it."""
+    writes = tracker.Writes()
+    deadline = MICROS if status in {"received", "debiting", "screening", "executing", "compensating"} else None
+    standing = Standing(status, reason, "in words" if reason else "", "X", "X", "", NOW)
+    writes.add(order(payment_id), standing, MICROS, deadline)
+    tracker.TrackerStore(session).write(writes)
