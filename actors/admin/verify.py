@@ -246,9 +246,18 @@ def _tree(reader: Reader, counted: Counter[str]) -> Iterator[Found]:
             outside = fields["kind"] in _ROOTS or cause.startswith(_OUTSIDE) or (not cause and "/" in message_id)
             if not first and not outside and hash(cause) not in known:
                 orphans.append((payment_id, fields["message"][0], cause))
-    for payment_id, kind, cause in orphans if whole else ():
-        if hash(cause) not in known:
+    for payment_id, kind, cause in orphans:
+        if hash(cause) not in known and (whole or not _recorded(reader, payment_id, cause)):
             yield Found(name, payment_id, f"{kind} names the cause {cause or 'nothing'}, which nobody recorded")
+
+
+def _recorded(reader: Reader, payment_id: str, message_id: str) -> bool:
+    """Whether a payment's own timeline has the message, older than the lines that were read."""
+    from actors.assembly import load_messages
+    from actors.directory import log
+
+    load_messages()
+    return any(record.envelope.message_id == message_id for record in log.timeline(reader, payment_id))
 
 
 def _across(readers: Iterable[Reader], counted: Counter[str]) -> Iterator[Found]:
@@ -307,7 +316,9 @@ def _attach_journal(reader: Reader, data: Path, cell: str) -> None:
     path = journal_path(data, cell)
     if path.exists():
         reader.one("ATTACH ? AS rail", (f"{path.as_uri()}?mode=ro",))
-        return
+        if reader.one("SELECT 1 FROM rail.sqlite_master WHERE name = 'instructions'"):
+            return
+        reader.one("DETACH rail")  # the rail is just making it
     reader.one("ATTACH ':memory:' AS rail")
     table = SCHEMA.strip().partition(";")[0]
     reader.one(table.replace("IF NOT EXISTS instructions", "rail.instructions"))

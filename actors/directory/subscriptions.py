@@ -125,7 +125,7 @@ class Subscriptions:
 
     def _find(self, event: type[Message], flow: str, workflow: str) -> tuple[tuple[Route, ...], str | None]:
         routes: list[Route] = []
-        progress = event.progress
+        reached: list[str] = []
         for subscriber, source in self._active.get(event.__name__, {}).items():
             declared = self._reactions.get(subscriber, {})
             matching = [
@@ -137,9 +137,8 @@ class Subscriptions:
             routes += [(subscriber, on) for on in matching]
             if not matching and source == "message":
                 routes.append((subscriber, None))
-            for on in matching:
-                progress = progress or on.command.progress
-        return tuple(routes), progress
+            reached += [on.command.progress for on in matching if on.command.progress is not None]
+        return tuple(routes), (reached[0] if reached else event.progress)
 
     def _declared(self, subscriber: str, event_type: str) -> bool:
         orders = self._reactions.get(subscriber, {}).values()

@@ -51,7 +51,7 @@ class OrderRefused(Reply):
 class StartPayment(Command):
     """Disbursement to itself, from the key's slot to the debtor's: start what was accepted."""
 
-    progress: ClassVar[str | None] = "received"
+    logged: ClassVar[bool] = False  # the event that comes of it says the same
 
     order: PaymentOrder
 

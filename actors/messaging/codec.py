@@ -22,6 +22,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 PLAIN = (str, int, float, bool, bytes, type(None), Any)
 
+_last = (EPOCH, 0)
+
 type_names: dict[str, type[Message]] = {}
 _encoders: dict[type, Callable[[Any], list[Any]]] = {}
 _decoders: dict[type, Callable[[list[Any]], Any]] = {}
@@ -37,7 +39,10 @@ class DuplicateMessageName(TypeError):
 
 def micros(moment: datetime) -> int:
     """Microseconds since 1970, UTC: how moments are stored and sent."""
-    return (moment - EPOCH) // _MICROSECOND
+    global _last  # noqa: PLW0603  # a turn has one moment and asks for it thousands of times
+    if moment is not _last[0]:
+        _last = (moment, (moment - EPOCH) // _MICROSECOND)
+    return _last[1]
 
 
 def moment(microseconds: int) -> datetime:

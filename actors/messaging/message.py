@@ -11,8 +11,8 @@ class Message:
     """Anything one actor tells another.
 
     `progress` is what an observer may say of the payment once this message is under way (`debiting`,
-    `held`, `completed`, …), or None when it says nothing new. `logged` is False
-    for what is no part of the payment's story. Neither is ever transmitted.
+    `held`, `completed`, …), or None when it says nothing new. `logged` is False for what
+    adds nothing to the payment's story. Neither is ever transmitted.
     """
 
     progress: ClassVar[str | None] = None

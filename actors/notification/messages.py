@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from actors.messaging.message import Command, Event, Result, Task
 from actors.vocabulary.order import PaymentOrder
@@ -57,6 +58,8 @@ class RememberContact(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendMail(Task):
     """Send one mail to `address`; `message_id` is the same for a repeat."""
+
+    logged: ClassVar[bool] = False  # `MailSent` or `MailFailed` tells what became of it
 
     message_id: str
     ending: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from actors.messaging.message import Command, Tick
 from actors.vocabulary.order import PaymentOrder
@@ -11,6 +12,8 @@ from actors.vocabulary.order import PaymentOrder
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartSaga(Command):
     """Drive this payment from its first step to its end. The same again changes nothing."""
+
+    logged: ClassVar[bool] = False  # the event that it comes of says the same
 
     order: PaymentOrder
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from actors.messaging.message import Command, Task
 from actors.vocabulary.order import PaymentOrder
@@ -25,6 +26,8 @@ class CopyPayment(Task):
     `version` orders the copies of one payment: it is the moment, in microseconds since 1970, at which its
     event was first heard, the same in every repeat.
     """
+
+    logged: ClassVar[bool] = False  # no part of the payment's story
 
     status: str
     order: PaymentOrder

@@ -114,10 +114,12 @@ class Effects:
     def hand_over(self, outbox: str, task: Task) -> None:
         """See `Turn.hand_over`."""
         envelope = self.envelope
-        number = self.number
-        self.number = number + 1
+        message_id = envelope.message_id
+        if task.logged:
+            message_id = f"{self._cell}.{self.number}"
+            self.number += 1
         self.outgoing.append(Envelope(
-            f"{self._cell}.{number}", task, COMMAND, self.actor, OUTBOX + outbox, envelope.payment_id,
+            message_id, task, COMMAND, self.actor, OUTBOX + outbox, envelope.payment_id,
             envelope.message_id, 0, envelope.flow, envelope.workflow, envelope.trace,
         ))  # fmt: skip
 
@@ -137,7 +139,9 @@ class Effects:
         envelope = self.envelope
         kind = _kinds.get(type(message)) or _kind(message)
         payment_id = payment_id or envelope.payment_id
-        if payment_id or target[:7] != CLIENT:
+        if not message.logged:
+            message_id = envelope.message_id  # so what comes of it names the logged message behind it as its cause
+        elif payment_id or target[:7] != CLIENT:
             number = self.number
             self.number = number + 1
             message_id = f"{self._cell}.{number}"

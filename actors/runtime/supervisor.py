@@ -87,7 +87,8 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
         try:
             # Imported here, before the fork, so that no child and no replacement spends time on it.
             gateway = load(plan.gateway_class)
-            load(plan.core_factory)
+            factory = load(plan.core_factory)
+            getattr(sys.modules[factory.__module__], "preload", _no_more)()
         except Exception as failure:
             log.exception("an import failed")
             self._refuse(f"the system's code can't be loaded: {failure}")
@@ -354,6 +355,10 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
             "gateway": self.children[GATEWAY_NAME].status(),
             "cells": [child.status() for child in self.children.values() if child.name != GATEWAY_NAME],
         }
+
+
+def _no_more() -> None:
+    """A core factory's module without a `preload` needs no more than itself."""
 
 
 def _nothing(supervisor: Supervisor, message: ChildActorExited, sender: Any) -> None:

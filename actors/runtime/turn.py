@@ -243,6 +243,7 @@ class Turns:
         """Forget a turn that did not come to its commit: roll back, and whatever memory it may have touched."""
         self._session.roll_back()
         self._mail.clear()
+        self._effects.take_back()
         self._unwritten = {}
         self._system.drop_all()
         self._timers.forget()
@@ -521,7 +522,7 @@ class Turns:
                     if not lagging or subscriber not in lagging:
                         mail.append((subscriber, envelope, on))
                 continue
-            if envelope.message_id != UNLOGGED:
+            if envelope.message_id != UNLOGGED and envelope.message.logged:
                 records.append(Record(number, now, envelope, envelope.message.progress, (target,)))
                 number += 1
             if target[:7] == CLIENT:

@@ -45,6 +45,11 @@ def whole(system: Installation) -> bool:
         return False
 
 
+def replaced(system: Installation, name: str, pid: int) -> bool:
+    """Whether another process has taken the place of the one that was killed."""
+    return system.pids().get(name, pid) != pid
+
+
 def test_a_file_is_paid_while_cells_are_killed(data: Path, tmp_path: Path) -> None:
     """Four kills, each with at least 500 payments at the bank: nothing is lost, doubled or left behind."""
     orders = OrderFile.write(tmp_path / "orders.csv", LINES)
@@ -54,7 +59,7 @@ def test_a_file_is_paid_while_cells_are_killed(data: Path, tmp_path: Path) -> No
         for name in ("cell-0", "cell-1", "cell-0", "cell-1"):
             eventually(lambda: system.executing() >= EXECUTING, 60)
             killed = system.kill(name)
-            eventually(lambda: whole(system) and system.pids()[name] != killed.pid, 30)  # noqa: B023 -- at once
+            eventually(lambda: replaced(system, name, killed.pid) and whole(system), 30)  # noqa: B023 -- at once
         done = end(submit, 300)
         assert done.status == 4, done.err  # some are held, some need attention
         assert done.json["accepted"] + done.json["duplicates"] == LINES
@@ -89,7 +94,7 @@ def test_a_client_carries_on_when_the_gateway_is_killed(data: Path, tmp_path: Pa
         for answered in (100, 700):
             eventually(lambda: system.number("SELECT count(*) FROM claims") > answered)  # noqa: B023 -- at once
             killed = system.kill("gateway")
-            eventually(lambda: system.pids().get("gateway", killed.pid) != killed.pid)  # noqa: B023 -- at once
+            eventually(lambda: replaced(system, "gateway", killed.pid))  # noqa: B023 -- at once
         done = end(submit)
         assert (done.status, done.err) == (0, "")
         assert done.json["accepted"] + done.json["duplicates"] == 1500

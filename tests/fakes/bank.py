@@ -5,6 +5,7 @@ A `Bank` is one flow and one order of steps; leaving its `with` block checks wha
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -14,12 +15,13 @@ from random import Random
 from typing import Any, NamedTuple, Self
 
 import pytest
+import structlog
 
 from actors import assembly
 from actors.aml.messages import DecideReview
 from actors.directory import log
 from actors.disbursement.messages import CancelPayment, PaymentAccepted, SubmitPayment
-from actors.execution.messages import SettleExecution
+from actors.execution.messages import RailAnswered, SettleExecution
 from actors.execution.simulated_rail import SimulatedRail, journal_path
 from actors.execution.worker import RailWorker
 from actors.ledger.messages import CloseAccount, DepositMoney, OpenAccount
@@ -27,8 +29,9 @@ from actors.messaging.message import Message
 from actors.messaging.system_messages import DeadLettersDone, KillActor, RetryDeadLetters
 from actors.runtime.clock import SystemClock
 from actors.runtime.core import Hosting
-from actors.runtime.service import Record, Service, Turn
+from actors.runtime.service import Answer, Record, Service, Turn
 from actors.vocabulary.money import Money
+from actors.vocabulary.reason import Reason
 from actors.vocabulary.slots import slot_in
 from config.settings import Settings
 from tests.fakes import invariants
@@ -114,6 +117,8 @@ class Bank:
         self.without: set[str] = set()  # services whose reactions are taken out of the code
         self.expected_letters = 0
         self._keys = 0
+        # Handlers that fail on purpose would fill the screen, and slowly.
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
         watchlist = data / "watchlist.csv"
         watchlist.write_text(WATCHLIST)
         sections: dict[str, Any] = {
@@ -140,6 +145,7 @@ class Bank:
                 invariants.check(self.cell, self.expected_letters)
         finally:
             self.cell.close()
+            structlog.reset_defaults()
 
     # -- what a client does
 
@@ -314,6 +320,13 @@ class Bank:
         """The order as accepted."""
         orders = (getattr(record.envelope.message, "order", None) for record in self.timeline(payment_id))
         return next(order for order in orders if order is not None)
+
+    def rail_says(self, payment_id: str, verdict: str, code: str = "", return_id: str = "") -> None:
+        """The rail speaks of a payment's instruction, whatever its journal says."""
+        reason = Reason(code, "so says the bank") if code else None
+        said = RailAnswered(instruction_id=payment_id, verdict=verdict, reason=reason, return_id=return_id)
+        self.cell.core.answered("rail", [Answer("execution", payment_id, (said,))])
+        self.rest()
 
     def _settings(self) -> Settings:
         return Settings(data=str(self.data), **self._sections)

@@ -47,6 +47,8 @@ def journal(data: Path, cell: str = "cell-0") -> list[tuple[str, str, int, bool]
         return []
     connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
     try:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'instructions'").fetchall():
+            return []  # the rail is just opening it
         rows = connection.execute("SELECT payment_id, state, submissions, executed_at FROM instructions").fetchall()
     finally:
         connection.close()

@@ -39,7 +39,8 @@ from tests.fakes.client import FakeClient
 from tests.fakes.stores import keep_payment, open_store
 
 PAYMENT = "P1-05"
-PAY = "pay --debtor ACC-1 --creditor Somebody --creditor-account TEST-OK --amount 12.50 --currency EUR".split()
+PAY = ["pay", "--debtor", "ACC-1", "--creditor", "Somebody", "--creditor-account", "TEST-OK"]
+PAY += ["--amount", "12.50", "--currency", "EUR"]
 
 
 @dataclass
@@ -73,6 +74,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
+    """A desk with an empty data directory."""
     return Desk(tmp_path)
 
 
@@ -515,7 +517,7 @@ def test_workflows_and_chains_are_listed_shown_and_drawn_from_the_code(desk: Des
     names = {each["name"] for each in desk.json("workflow", "list")["workflows"]}
     assert names == {"debit-first", "screen-first", "choreographed-debit-first", "choreographed-screen-first"}
     (shown,) = desk.json("workflow", "show", "debit-first")["workflows"]
-    assert [step["name"] for step in shown["steps"]][0] == "debit-account"
+    assert shown["steps"][0]["name"] == "debit-account"
     (chain,) = desk.json("workflow", "show", "choreographed-screen-first")["workflows"]
     assert {"publisher": "aml", "event": "BeneficiaryCleared", "reactor": "ledger", "command": "DebitAccount"} in chain[
         "reactions"
