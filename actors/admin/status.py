@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from actors.admin.reading import Reading
 from actors.admin.screen import Screen
 
+_FIRST_REPORT_SECONDS: Final = 2.0
+_REPORTED: Final = ("name", "pid", "state", "actors", "mailbox", "restarts", "turns", "messages")
+
 
 def system_status(client: Any, data: Path) -> dict[str, Any]:
     """State, processes, mailboxes, restarts, rates, and payments by status, of a running system."""
-    document: dict[str, Any] = client.control({"do": "status"})
+    document = _reported(client)
     document["data"] = str(data)
     document["http"] = client.facts.get("http")
     return document | _stored(data)
+
+
+def _reported(client: Any) -> dict[str, Any]:
+    """The supervisor's status, with every cell's own report: a cell that has just come up sends its first soon."""
+    deadline = time.monotonic() + _FIRST_REPORT_SECONDS
+    while True:
+        document: dict[str, Any] = client.control({"do": "status"})
+        cells = document["cells"]
+        if all("turns" in cell or cell["state"] != "ready" for cell in cells) or time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    document["cells"] = [dict.fromkeys(_REPORTED) | cell for cell in cells]
+    return document
 
 
 def stopped_status(data: Path) -> dict[str, Any]:

@@ -191,6 +191,8 @@ class Aml(Service):
         elif screened[:3] != (command.name, command.country, command.date_of_birth):
             sentence = f"screening {screening_id} stands for another beneficiary"
             turn.answer(BeneficiaryBlocked(screening_id=screening_id, reason=Reason(NARRATIVE, sentence), facts=facts))
+        elif not turn.reply_to:
+            return  # an event read again (a replay): the verdict was published the first time
         elif screened.verdict == CLEARED:
             turn.answer(BeneficiaryCleared(screening_id=screening_id, facts=_cleared(facts, screening_id)))
         elif screened.verdict == BLOCKED:

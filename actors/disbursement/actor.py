@@ -32,10 +32,11 @@ from actors.messaging import codec
 from actors.messaging.codec import micros
 from actors.messaging.envelope import CHOREOGRAPHED
 from actors.messaging.message import Event, Message
+from actors.messaging.system_messages import Await
 from actors.runtime.service import CellContext, Handler, Service, Turn
 from actors.vocabulary.order import Creditor, PaymentFacts, PaymentOrder
 from actors.vocabulary.reason import NARRATIVE, Reason
-from actors.vocabulary.slots import slot_of
+from actors.vocabulary.slots import slot_in, slot_of
 
 WORKFLOW_VERSION = 1
 UNSAID = Reason(NARRATIVE, "no reason was given")
@@ -65,7 +66,7 @@ class Disbursement(Service):
         slot = slot_of(command.debtor_account)
         payment_id = turn.new_id("P", slot)
         if not self.store.claim(key, digest, payment_id):
-            self._repeat(key, digest, turn)
+            self._repeat(command, digest, turn)
             return
         order = PaymentOrder(
             payment_id=payment_id,
@@ -90,13 +91,16 @@ class Disbursement(Service):
         )
         turn.send("disbursement", StartPayment(order=order), slot=slot, payment_id=payment_id)
         turn.answer(PaymentAccepted(payment_id=payment_id, idempotency_key=key))
+        _wait(command, payment_id, turn)
 
-    def _repeat(self, key: str, digest: bytes, turn: Turn) -> None:
+    def _repeat(self, command: SubmitPayment, digest: bytes, turn: Turn) -> None:
+        key = command.idempotency_key
         claim = self.store.claimed(key)
         assert claim is not None, f"key {key} is neither new nor claimed"
         known, payment_id = claim
         if known == digest:
             turn.answer(PaymentAccepted(payment_id=payment_id, idempotency_key=key, duplicate=True))
+            _wait(command, payment_id, turn)
             return
         error = f"idempotency_key {key} belongs to payment {payment_id}, whose content is another"
         turn.answer(OrderRefused(idempotency_key=key, error=error, conflict=True))
@@ -123,9 +127,11 @@ class Disbursement(Service):
         if status is None:
             return
         reason = model.reason_of(current, wanted, status, command.reason)
-        if status == current and reason == Reason(code or "", text or ""):
+        # A payment that had ended keeps its end beside the call for a person: a repeat of that end is no news.
+        kept = current if status == model.NEEDS_ATTENTION and current != model.STARTED else status
+        if kept == current and reason == Reason(code or "", text or ""):
             return
-        self.store.end(order.payment_id, status, reason)
+        self.store.end(order.payment_id, kept, reason)
         turn.publish(
             ended(status, order, reason or UNSAID),
             payment_id=order.payment_id,
@@ -180,3 +186,10 @@ def ended(status: str, order: PaymentOrder, reason: Reason) -> Event:
     if status == model.RETURNED:
         return PaymentReturned(order=order, reason=reason)
     return PaymentNeedsAttention(order=order, reason=reason)
+
+
+def _wait(command: SubmitPayment, payment_id: str, turn: Turn) -> None:
+    """Let whoever submitted the order hear how it goes on, from the partition where it does."""
+    if command.wait_for:
+        question = Await(payment_id=payment_id, types=command.wait_for, client=turn.envelope.sender)
+        turn.send("waiting", question, slot=slot_in(payment_id), payment_id=payment_id)

@@ -13,7 +13,11 @@ from actors.vocabulary.reason import Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitPayment(Command):
-    """Accept one order, sent to the slot of its key. Answered by `PaymentAccepted` or `OrderRefused`."""
+    """Accept one order, sent to the slot of its key. Answered by `PaymentAccepted` or `OrderRefused`.
+
+    With `wait_for` (names of message types) the sender also hears, in an `Awaited`, when the first of them is
+    logged for the payment: a second reply to the same message, and no second round trip.
+    """
 
     idempotency_key: str  # one key is one payment, in the whole system
     debtor_account: str
@@ -27,6 +31,7 @@ class SubmitPayment(Command):
     remittance: str = ""
     flow: str | None = None  # None: the configured default
     batch_id: str | None = None
+    wait_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

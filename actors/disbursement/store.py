@@ -20,7 +20,8 @@ MIGRATIONS = (
                 idempotency_key TEXT PRIMARY KEY, digest BLOB NOT NULL, payment_id TEXT NOT NULL
             ) WITHOUT ROWID, STRICT
             """,
-            # `start` is the encoded StartPayment; `status` is kept for choreographed payments alone.
+            # `start` is the encoded StartPayment; `status` is kept for choreographed payments alone. Where it is
+            # an end and the reason another than the end's, the payment needs attention since.
             """
             CREATE TABLE orders (
                 payment_id TEXT PRIMARY KEY, start BLOB NOT NULL, status TEXT NOT NULL DEFAULT 'started',

@@ -182,7 +182,8 @@ class Execution(Service):
             raise model.InstructionConflict(
                 f"payment {entry.payment_id} already has an instruction, {entry.instruction_id}, of other content"
             )
-        if entry.state != model.RECORDED:
+        # An event that is read again (a replay) gets no answer: it was published, and the payment may have gone on.
+        if entry.state != model.RECORDED and turn.reply_to:
             turn.answer(_ended(entry, command.facts))
 
     def _contradict(self, entry: Entry, answer: RailAnswered, turn: Turn) -> None:

@@ -17,7 +17,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -78,6 +78,7 @@ class Unanswered:
     packed: bytes
     inbox: deque[Answered]  # where its reply goes
     item: Any = None  # what the caller knows it by
+    follows: bool = False  # a second reply comes after a `PaymentAccepted`
     place: int = 0  # on this connection, counted from 1; 0 while it waits to be sent
     busy: Busy | None = None  # the last word of the gateway
     due: float = 0.0  # monotonic seconds; when it is sent (again)
@@ -267,11 +268,33 @@ class Client:
         Raises:
             NoAnswer: the order itself was not answered.
         """
+        slot = slot_of(order.idempotency_key)
+        if not wait:
+            return Paid(self.request(order, "disbursement", slot, timeout))
         deadline = time.monotonic() + timeout
-        answer = self.request(order, "disbursement", slot_of(order.idempotency_key), timeout)
-        if not wait or not isinstance(answer, PaymentAccepted):
-            return Paid(answer)
-        return Paid(answer, self.wait(answer.payment_id, max(0.0, deadline - time.monotonic())))
+        inbox: deque[Answered] = deque()
+        waiting = replace(order, wait_for=DECIDED)
+        unanswered = self._post(waiting, "disbursement", slot, inbox, follows=True)
+        accepted: Message | None = None
+        status: str | None = None
+        try:
+            while accepted is None or status is None:
+                self._exchange(deadline)
+                while inbox:
+                    reply = inbox.popleft().reply
+                    if isinstance(reply, Awaited):
+                        status = reply.status
+                    elif isinstance(reply, PaymentAccepted):
+                        accepted = reply
+                    else:
+                        return Paid(reply)
+                if time.monotonic() >= deadline:
+                    break
+        finally:
+            self._give_up(unanswered)
+        if accepted is None:
+            raise NoAnswer(self._sentence(unanswered, timeout))
+        return Paid(accepted, status)
 
     # Envelopes
 
@@ -284,6 +307,7 @@ class Client:
         *,
         kind: str = COMMAND,
         item: Any = None,
+        follows: bool = False,
     ) -> Unanswered:
         envelope = Envelope(
             message_id=f"client-{self._name}-{next(self._numbers)}",
@@ -297,7 +321,7 @@ class Client:
         packed = codec.pack(codec.envelope_fields(envelope))
         if len(packed) > protocol.MAXIMUM_ENVELOPE_BYTES:
             raise ValueError(f"a {type(message).__name__} of {len(packed)} bytes is too long to be sent")
-        unanswered = Unanswered(envelope.message_id, type(message).__name__, packed, inbox, item)
+        unanswered = Unanswered(envelope.message_id, type(message).__name__, packed, inbox, item, follows)
         self._waiting.append(unanswered)
         return unanswered
 
@@ -442,15 +466,18 @@ class Client:
                     raise CannotDecode(f"no packet of the kind {values[0]!r} is known")
 
     def _answered(self, fields: list[Any]) -> None:
-        unanswered = self._unanswered.pop(int(fields[_TARGET].rpartition("/")[2]), None)
+        place = int(fields[_TARGET].rpartition("/")[2])
+        unanswered = self._unanswered.get(place)
         if unanswered is None:  # given up, or sent again meanwhile
             return
-        unanswered.place = 0
         try:
             reply = codec.envelope_from(fields).message
         except CannotDecode as error:
             cause = f"the answer can't be read: {error}"
             reply = Failed(failed_message_id=unanswered.message_id, failed_type=unanswered.type, cause=cause)
+        if not (unanswered.follows and isinstance(reply, PaymentAccepted)):
+            del self._unanswered[place]
+            unanswered.place = 0
         if isinstance(reply, Busy):
             unanswered.busy = reply
             unanswered.due = time.monotonic() + reply.retry_after_ms / 1000 * self._random.uniform(0.5, 1.5)

@@ -39,7 +39,11 @@ from actors.vocabulary.order import PaymentFacts
 
 
 class Ledger(Service):
-    """Double entry for the debtor accounts of one cell."""
+    """Double entry for the debtor accounts of one cell.
+
+    A command that is repeated gets its answer again; an event that is read again (a replay) gets none, since
+    what came of it was published the first time, and the payment may have gone on since.
+    """
 
     name = "ledger"
     migrations = MIGRATIONS
@@ -119,6 +123,8 @@ class Ledger(Service):
         new = self.store.add(debit)
         if not new:
             refusal = self._repeat(debit_id, account_id, amount)
+            if not turn.reply_to and not isinstance(refusal, model.DebitConflict):
+                return
         if refusal is not None:
             turn.answer(DebitRefused(debit_id=debit_id, reason=refusal.reason, facts=facts))
             return
@@ -150,6 +156,8 @@ class Ledger(Service):
         if posted is not known:
             self.store.post(posted, model.postings_of(posted), micros(turn.now))
             turn.cancel_timer(f"expiry/{debit_id}")
+        elif not turn.reply_to:
+            return
         turn.answer(DebitPosted(debit_id=debit_id, facts=command.facts))
 
     def void(self, command: VoidDebit, turn: Turn) -> None:
@@ -164,6 +172,8 @@ class Ledger(Service):
         if voided is not known:
             self.store.void(voided)
             turn.cancel_timer(f"expiry/{debit_id}")
+        elif not turn.reply_to and (known.reason, known.ending) == (command.reason, command.ending):
+            return
         reason, ending = command.reason, command.ending
         if voided.ending is not None:  # the first void's; a debit that was refused has none
             reason, ending = voided.reason, voided.ending
@@ -193,6 +203,8 @@ class Ledger(Service):
             assert known is not None
             self.store.add_return(booked)
             self.store.book(model.return_postings(known, booked), micros(turn.now))
+        elif not turn.reply_to:
+            return
         outcome = ReturnSuspended if booked.suspended else ReturnBooked
         turn.answer(outcome(return_id=return_id, debit_id=debit_id, reason=booked.reason, facts=command.facts))
 

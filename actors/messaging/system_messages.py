@@ -36,6 +36,7 @@ class Await(Command):
 
     payment_id: str
     types: tuple[str, ...]
+    client: str = ""  # who is told; "": whoever sent this
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

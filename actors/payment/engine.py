@@ -117,7 +117,10 @@ def _held(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
 def _overdue(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
     if not _awaited(state, at):
         return Decision(state)
-    return attention(workflow, state._replace(held=True), message.reason)
+    if state.stopping:
+        return attention(workflow, state._replace(held=True), message.reason)
+    # A person has been told, by the service that knows the case: the saga's own clock has nothing to add.
+    return attention(workflow, clock_stopped(state)._replace(held=True), message.reason, timers=NO_TIMER)
 
 
 def _under_way(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
@@ -201,7 +204,9 @@ def _gate_refused(workflow: Workflow, state: State, at: int, message: Any) -> De
     if state.answered:
         return next_step(workflow, state, events)
     resumed = state._replace(stopping="", reason=None, attempt=1)
-    return Decision(resumed, (), NO_TIMER if state.held else workflow.first_timers[state.step], events)
+    # In doubt nothing is sent again: the service that was asked has the payment, and will speak.
+    waits = state.held or (state.step == workflow.pivot and state.attention)
+    return Decision(resumed, (), NO_TIMER if waits else workflow.first_timers[state.step], events)
 
 
 # -- money that comes back

@@ -22,6 +22,7 @@ from actors.store.session import StoreRefused
 
 log = logging.getLogger(__name__)
 
+SWITCH_INTERVAL_S = 0.0005  # a worker that has an answer waits no longer than this for the turn loop
 CORE_FAILED = 70  # the exit status (EX_SOFTWARE) of a cell whose core could not go on
 
 
@@ -144,6 +145,7 @@ def _settle_memory() -> None:
 
     A payment makes hundreds of objects and almost no cycles: the collector's default took a tenth of a turn.
     """
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1_000)

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -42,7 +43,7 @@ from actors.runtime.retries import Backoff, Retries
 from actors.runtime.service import Answer, CellContext, Service, Started, Worker
 from actors.runtime.supervision import GiveUp, RestartHistory, SupervisionSpec, after_failure
 from actors.runtime.timers import Timers
-from actors.runtime.turn import Inputs, Turns, TurnTooLong
+from actors.runtime.turn import ENDED_THE_PROCESS, Inputs, Turns, TurnTooLong
 from actors.store.partitions import PartitionMap
 from actors.store.session import Migration, StoreFailed, StoreRefused
 from actors.store.sqlite import SqliteSession
@@ -95,6 +96,7 @@ class CellCore:
         self._history = RestartHistory()
         self._escalation = ""
         self._paused_until: datetime | None = None
+        self._condemned: set[str] = set()  # names of inputs that have ended the process too often
         self._log = structlog.get_logger("cell").bind(cell=name)
 
     def open(self) -> None:
@@ -238,6 +240,8 @@ class CellCore:
             "replayable": self._hosting.replayable,
         }
         self._turns.open()
+        limit = runtime.suspect_limit
+        self._condemned = {row[0] for row in session.all("SELECT message_id FROM suspects WHERE deaths > ?", (limit,))}
         self._links.open()
         self._timers.look()
         self._retries.look()
@@ -266,7 +270,7 @@ class CellCore:
             for service in services
             if Started in service.handlers
         ]
-        self._turns.run(Inputs(), starting=started)
+        self._turns.run(Inputs(alone=True), starting=started)
         self._session.begin()
         self._timers.look()
         self._session.roll_back()
@@ -277,6 +281,8 @@ class CellCore:
 
     def _run_once(self, frames: list[tuple[str, bytes]]) -> None:
         inputs, acknowledged = self._collect()
+        if self._condemned:
+            inputs = self._without_condemned(inputs)
         self._marker.set(max(1, inputs.size()))
         try:
             self._turn(inputs, frames, acknowledged)
@@ -294,29 +300,40 @@ class CellCore:
 
     def _one_by_one(self, inputs: Inputs, frames: list[tuple[str, bytes]], acknowledged: int) -> None:
         """The turn was void: run its inputs again, one a turn; who still can't be served hears `Busy`."""
-        busy: list[Envelope] = []
+        left: list[Inputs] = []
         store_is_down = False
         self._abandon()
         for single in inputs.singles():
+            if store_is_down:
+                left.append(single)
+                continue
             try:
-                if store_is_down:
-                    raise StoreFailed("the store refused a turn just before")
                 self._turn(single, frames, 0)
             except (StoreFailed, TurnTooLong) as error:
-                if not store_is_down:
-                    self._abandon()
+                self._abandon()
                 store_is_down = isinstance(error, StoreFailed)
-                busy += [envelope for envelope in single.envelopes if envelope.sender[:7] == CLIENT]
-                self._answers.extend(single.answers)  # links send again by themselves
+                left.append(single)
+        self._give_back(left, frames, acknowledged)
         if store_is_down:
-            self._paused_until = self._clock_now() + STORE_PAUSE
-            self._alarm.set(STORE_PAUSE)
+            self._pause()
+
+    def _give_back(self, singles: list[Inputs], frames: list[tuple[str, bytes]], acknowledged: int) -> None:
+        """Tell clients that what they sent was not taken, and keep workers' answers; peers send again by themselves."""
         answer = Busy(retry_after_ms=BUSY_RETRY_MS, reason="the store refused the write; see the cell's log")
-        fields = [
-            envelope_fields(Envelope("", answer, "reply", self.name, each.sender, "", each.message_id)) for each in busy
-        ]
+        fields = []
+        for single in singles:
+            self._answers.extend([*single.answers, *single.condemned_answers])
+            fields += [
+                envelope_fields(Envelope("", answer, "reply", self.name, each.sender, "", each.message_id))
+                for each in single.envelopes
+                if each.sender[:7] == CLIENT
+            ]
         if acknowledged or fields:
             frames.append(("gateway", pack_frame(GATEWAY, 0, acknowledged, fields)))
+
+    def _pause(self) -> None:
+        self._paused_until = self._clock_now() + STORE_PAUSE
+        self._alarm.set(STORE_PAUSE)
 
     def _abandon(self) -> None:
         try:
@@ -328,24 +345,39 @@ class CellCore:
     def _run_cautiously(self, frames: list[tuple[str, bytes]]) -> None:
         """A turn before the last restart never ended: one input a turn, its attempts committed first."""
         inputs, acknowledged = self._collect()
-        limit = self._settings.runtime.suspect_limit
-        for single in inputs.singles():
-            suspect = single.suspect()
-            deaths = self._count_death(suspect)
-            self._marker.set(1)
-            if deaths > limit:
-                self._log.error("this message ended the process before", message_id=suspect, deaths=deaths - 1)
+        inputs = self._without_condemned(inputs)
+        singles = [*inputs.singles(), *self._turns.due_singles(self._settings.runtime.turn_envelopes)]
+        if inputs.condemned_answers:
+            singles.append(Inputs(condemned_answers=inputs.condemned_answers, alone=True))
+        for at, single in enumerate(singles or [Inputs(alone=True)]):
             try:
-                self._turn(single if deaths <= limit else single.condemned(), frames, 0)
-            except (StoreFailed, TurnTooLong):
-                self._one_by_one(single, frames, 0)
-            self._forget_death(suspect)
-            self._marker.step()
-        if not inputs.size():
-            self._turn(Inputs(), frames, 0)
+                self._run_suspect(single, frames)
+            except StoreFailed as error:
+                self._log.error("turn abandoned", error=str(error))
+                self._abandon()
+                self._give_back(singles[at:], frames, 0)
+                self._pause()
+                break
             self._marker.step()
         if acknowledged:
             frames.append(("gateway", pack_frame(GATEWAY, 0, acknowledged, [])))
+
+    def _run_suspect(self, single: Inputs, frames: list[tuple[str, bytes]]) -> None:
+        """Run one input that may be the guilty one; bury it once it has ended the process too often."""
+        suspect = single.suspect()
+        deaths = self._count_death(suspect) if suspect else 0
+        if deaths > self._settings.runtime.suspect_limit:
+            self._log.error("this message ended the process before", message_id=suspect, deaths=deaths - 1)
+            self._turn(single.condemned(), frames, 0)
+            self._condemned.add(suspect)
+            return
+        self._marker.set(1)
+        try:
+            self._turn(single, frames, 0)
+        except TurnTooLong:
+            self._one_by_one(single, frames, 0)
+        if suspect:
+            self._forget_death(suspect)
 
     def _count_death(self, suspect: str) -> int:
         self._session.begin()
@@ -360,6 +392,20 @@ class CellCore:
         self._session.begin()
         self._session.write("DELETE FROM suspects WHERE message_id = ?", (suspect,))
         self._session.commit()
+
+    def _without_condemned(self, inputs: Inputs) -> Inputs:
+        """Set aside what has been found to end the process: a repeat gets the same answer, and no further try."""
+        condemned = self._condemned
+        kept = Inputs(links=inputs.links, refused=inputs.refused)
+        for envelope in inputs.envelopes:
+            if Inputs(envelopes=[envelope]).suspect() in condemned:
+                kept.refused.append((list(envelope), ENDED_THE_PROCESS))
+            else:
+                kept.envelopes.append(envelope)
+        for answer in inputs.answers:
+            guilty = Inputs(answers=[answer]).suspect() in condemned
+            (kept.condemned_answers if guilty else kept.answers).append(answer)
+        return kept
 
     def _collect(self) -> tuple[Inputs, int]:
         """Take what has arrived, up to what a turn may take; and the gateway's frame to acknowledge."""
@@ -424,23 +470,26 @@ class CellCore:
 
 
 class Alarm:
-    """Makes the cell's descriptor readable when the next timer is due."""
+    """Makes the cell's descriptor readable when the next timer is due.
+
+    Its thread is woken only to ring earlier than it would anyway; when it wakes too early, it waits again.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._changed = threading.Condition()
-        self._delay: float | None = None
+        self._wanted: float | None = None  # monotonic seconds
+        self._armed: float | None = None  # what the thread waits for
         self._stopping = False
-        self._set = False
         self._thread = threading.Thread(target=self._run, name="alarm", daemon=True)
         self._thread.start()
 
     def set(self, delay: timedelta | None) -> None:
         """Ring after `delay`; replaces what was set before; None: don't."""
         with self._changed:
-            self._delay = None if delay is None else max(0.0, delay.total_seconds())
-            self._set = True
-            self._changed.notify()
+            self._wanted = None if delay is None else time.monotonic() + max(0.0, delay.total_seconds())
+            if self._wanted is not None and (self._armed is None or self._wanted < self._armed):
+                self._changed.notify()
 
     def stop(self) -> None:
         """End the thread."""
@@ -452,8 +501,10 @@ class Alarm:
     def _run(self) -> None:
         with self._changed:
             while not self._stopping:
-                self._set = False
-                woken = self._changed.wait_for(lambda: self._set or self._stopping, self._delay)
-                if not woken and not self._stopping:
-                    self._delay = None
+                self._armed = self._wanted
+                left = None if self._armed is None else self._armed - time.monotonic()
+                if left is not None and left <= 0:
+                    self._wanted = None
                     os.eventfd_write(self._descriptor, 1)
+                else:
+                    self._changed.wait(left)

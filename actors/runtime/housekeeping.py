@@ -84,7 +84,7 @@ class Waiting(Service):
 
         records = log.timeline(self.session, command.payment_id) + self.turns.records_of(command.payment_id)
         types = frozenset(command.types)
-        waiter = Waiter(types, turn.envelope.sender, turn.envelope.message_id)
+        waiter = Waiter(types, command.client or turn.envelope.sender, turn.envelope.message_id)
         self.turns.await_(command.payment_id, waiter, _standing(records, types))
 
     handlers = {Await: wait}

@@ -58,7 +58,8 @@ class InProcessSystem(ActorSystemBase):  # type: ignore[misc]  # Thespian ships 
             return self._create(name, self._classes[name], self.system.systemAddress)
         for prefix, member, parent in self._families:
             if name.startswith(prefix):
-                ref = self._create(name, member, self.actorRegistry[parent].address)
+                above = self.find(parent)  # the parent too may have been dropped, and is made anew
+                ref = self._create(name, member, above.address if above else self.system.systemAddress)
                 self.residents[name] = ref
                 return ref
         return None

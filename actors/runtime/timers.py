@@ -61,17 +61,29 @@ class Timers:
 
     def take_due(self, now: datetime, limit: int) -> list[Envelope]:
         """Remove and return up to `limit` timers that are due, the oldest first."""
+        return self.take(self.due(now, limit))
+
+    def due(self, now: datetime, limit: int) -> list[tuple[str, str]]:
+        """Owner and key of up to `limit` timers that are due, the oldest first; they stay."""
         if self.next_due is None or self.next_due > now:
             return []
         rows = self._session.all(
-            "SELECT owner, key, due, envelope FROM timers WHERE due <= ? ORDER BY due LIMIT ?", (micros(now), limit)
+            "SELECT owner, key FROM timers WHERE due <= ? ORDER BY due LIMIT ?", (micros(now), limit)
         )
-        self._session.write_many("DELETE FROM timers WHERE owner = ? AND key = ?", [row[:2] for row in rows])
+        return [(owner, key) for owner, key in rows]
+
+    def take(self, names: list[tuple[str, str]]) -> list[Envelope]:
+        """Remove and return these timers; those that have been cancelled meanwhile are left out."""
+        if not names:
+            return []
+        found = []
+        for owner, key in names:
+            row = self._session.one("SELECT due, envelope FROM timers WHERE owner = ? AND key = ?", (owner, key))
+            if row is not None:
+                found.append(envelope_from(unpack(row[1]))._replace(message_id=f"timer/{owner}/{key}/{row[0]}"))
+        self._session.write_many("DELETE FROM timers WHERE owner = ? AND key = ?", names)
         self.look()
-        return [
-            envelope_from(unpack(data))._replace(message_id=f"timer/{owner}/{key}/{due}")
-            for owner, key, due, data in rows
-        ]
+        return found
 
     def forget(self) -> None:
         """The turn was abandoned: its changes never happened."""

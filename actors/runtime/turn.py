@@ -42,6 +42,7 @@ CAREFUL_TURNS: Final = 50  # turns with savepoints after a handler has raised: f
 WAITING_PAYMENTS: Final = 50_000  # payments that clients wait for; they are kept in memory alone
 SENDER: Final = Envelope._fields.index("sender")
 NO_HANDLER: Final = "it has no handler for this message"
+ENDED_THE_PROCESS: Final = "it ended the process, again and again"
 
 
 class HandlerFailed(Exception):
@@ -58,6 +59,8 @@ class Inputs:
 
     `refused` are a client's envelopes that nobody can decode, with the reason: the client hears it.
     `buried` and `condemned_…` may not be handled any more: they go straight to the dead letters.
+    `alone` says that nothing else that is due is taken, but by subscribers that lag, if there is no input at all;
+    `timers` and `parked` are what is due and taken alone.
     """
 
     envelopes: list[Envelope] = field(default_factory=list)
@@ -67,6 +70,11 @@ class Inputs:
     buried: list[Envelope] = field(default_factory=list)
     condemned_links: list[tuple[str, FrameContent]] = field(default_factory=list)
     condemned_answers: list[tuple[str, Answer]] = field(default_factory=list)
+    alone: bool = False
+    timers: list[tuple[str, str]] = field(default_factory=list)  # owner and key
+    parked: list[Parked] = field(default_factory=list)
+    condemned_timers: list[tuple[str, str]] = field(default_factory=list)
+    condemned_parked: list[Parked] = field(default_factory=list)
 
     def size(self) -> int:
         """How many inputs there are."""
@@ -74,19 +82,22 @@ class Inputs:
 
     def singles(self) -> list[Inputs]:
         """The same inputs, one a turn, in the same order."""
-        singles = [Inputs(answers=[answer]) for answer in self.answers]
+        singles = [Inputs(answers=[answer], alone=True) for answer in self.answers]
         for peer, content in self.links:
             kind, number, acknowledged, envelopes = content
             singles += [
-                Inputs(links=[(peer, FrameContent(kind, number + at, acknowledged, [envelope]))])
+                Inputs(links=[(peer, FrameContent(kind, number + at, acknowledged, [envelope]))], alone=True)
                 for at, envelope in enumerate(envelopes)
-            ] or [Inputs(links=[(peer, content)])]
-        singles += [Inputs(refused=[refusal]) for refusal in self.refused]
-        return singles + [Inputs(envelopes=[envelope]) for envelope in self.envelopes]
+            ] or [Inputs(links=[(peer, content)], alone=True)]
+        singles += [Inputs(refused=[refusal], alone=True) for refusal in self.refused]
+        return singles + [Inputs(envelopes=[envelope], alone=True) for envelope in self.envelopes]
 
     def condemned(self) -> Inputs:
         """The same inputs, not to be handled but buried; a peer's frame counts as taken, an answer as handled."""
-        return Inputs(condemned_links=self.links, buried=self.envelopes, condemned_answers=self.answers)
+        return Inputs(
+            condemned_links=self.links, buried=self.envelopes, condemned_answers=self.answers, alone=True,
+            condemned_timers=self.timers, condemned_parked=self.parked,
+        )  # fmt: skip
 
     def suspect(self) -> str:
         """The lasting name of a single input: the same when it is delivered again after a restart."""
@@ -94,7 +105,13 @@ class Inputs:
             return f"{self.envelopes[0].target}/{self.envelopes[0].message_id}"
         if self.answers:
             outbox, answer = self.answers[0]
-            return f"{outbox}/{answer.payment_id}/{answer.finishes}"
+            kinds = "+".join(type(result).__name__ for result in answer.results)
+            # Not the task's number: a rail that is asked again gives the same deadly answer to another task.
+            return f"{outbox}/{answer.payment_id or answer.finishes}/{kinds}"
+        if self.timers:
+            return "timer/{}/{}".format(*self.timers[0])
+        if self.parked:
+            return f"parked/{self.parked[0].actor}/{self.parked[0].envelope.message_id}"
         return "/".join(f"{peer}/{content.number}" for peer, content in self.links)
 
 
@@ -202,23 +219,7 @@ class Turns:
         session.begin()
         for envelope in starting or ():
             self._mail.append((envelope.target, envelope, None))
-        for name, answer in inputs.answers:
-            self._admit_answer(name, answer)
-        for peer, content in inputs.links:
-            self._admit_frame(peer, content)
-        for envelope in inputs.envelopes:
-            self._admit(envelope)
-        for fields, reason in inputs.refused:
-            self._refuse(fields, reason)
-        self._condemn(inputs)
-        for envelope in self._timers.take_due(now, TIMERS_PER_TURN):
-            self._admit(envelope)
-        for parked in self._retries.due(now, TIMERS_PER_TURN):
-            self._deliver(parked.actor, parked.envelope, None, parked)
-        if self._subscriptions.lagging:
-            self._catch_up()
-        if self._outboxes.hungry:
-            self._outboxes.refill()
+        self._take_in(inputs, now)
         handled = self._drain(handled)
         observed = 0
         while observed < len(self._records) and self.observers:
@@ -238,6 +239,44 @@ class Turns:
         session.commit()
         self._committed(handled)
         return self._replies, frames
+
+    def _take_in(self, inputs: Inputs, now: datetime) -> None:
+        """Put what the turn is to handle into the mail: the inputs, and what is due by now."""
+        for name, answer in inputs.answers:
+            self._admit_answer(name, answer)
+        for peer, content in inputs.links:
+            self._admit_frame(peer, content)
+        for envelope in inputs.envelopes:
+            self._admit(envelope)
+        for fields, reason in inputs.refused:
+            self._refuse(fields, reason)
+        self._condemn(inputs)
+        if inputs.alone:
+            timers, parked = self._timers.take(inputs.timers), inputs.parked
+        else:
+            timers = self._timers.take_due(now, TIMERS_PER_TURN)
+            parked = self._retries.due(now, TIMERS_PER_TURN)
+        for envelope in timers:
+            self._admit(envelope)
+        for each in parked:
+            self._deliver(each.actor, each.envelope, None, each)
+        if self._subscriptions.lagging and not (inputs.alone and inputs.suspect()):
+            self._catch_up()
+        if self._outboxes.hungry:
+            self._outboxes.refill()
+
+    def due_singles(self, limit: int) -> list[Inputs]:
+        """What is due by now, to be run one a turn: timers and parked messages, up to `limit` of each."""
+        now = self._clock.now()
+        self._session.begin()
+        try:
+            timers = self._timers.due(now, limit)
+            parked = self._retries.due(now, limit)
+        finally:
+            self._session.roll_back()
+        return [Inputs(timers=[timer], alone=True) for timer in timers] + [
+            Inputs(parked=[each], alone=True) for each in parked
+        ]
 
     def abandon(self) -> None:
         """Forget a turn that did not come to its commit: roll back, and whatever memory it may have touched."""
@@ -367,8 +406,12 @@ class Turns:
         for name, answer in inputs.condemned_answers:
             self._admit_answer(name, answer)
         condemned = [self._mail.pop()[1] for _ in range(len(self._mail) - before)]
-        for envelope in [*reversed(condemned), *inputs.buried]:
-            self.bury(envelope.target, envelope, 1, "it ended the process, again and again")
+        timers = self._timers.take(inputs.condemned_timers)
+        for envelope in [*reversed(condemned), *inputs.buried, *timers]:
+            self.bury(envelope.target, envelope, 1, ENDED_THE_PROCESS)
+        for parked in inputs.condemned_parked:
+            self.bury(parked.actor, parked.envelope, parked.attempt, ENDED_THE_PROCESS)
+            self._retries.done(parked, self._effects.now)
 
     def _admit_frame(self, peer: str, content: FrameContent) -> None:
         self._links.acknowledge(peer, content.acknowledged)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from actors import assembly
 from actors.aml.messages import DecideReview
 from actors.directory import log
 from actors.disbursement.messages import CancelPayment, PaymentAccepted, SubmitPayment
+from actors.disbursement.store import order_in
 from actors.execution.messages import RailAnswered, SettleExecution
 from actors.execution.simulated_rail import SimulatedRail, journal_path
 from actors.execution.worker import RailWorker
@@ -31,8 +32,8 @@ from actors.runtime.clock import SystemClock
 from actors.runtime.core import Hosting
 from actors.runtime.service import Answer, Record, Service, Turn
 from actors.vocabulary.money import Money
+from actors.vocabulary.order import PaymentOrder
 from actors.vocabulary.reason import Reason
-from actors.vocabulary.slots import slot_in
 from config.settings import Settings
 from tests.fakes import invariants
 from tests.fakes.one_cell import OneCell
@@ -114,7 +115,7 @@ class Bank:
         self.way = way
         self.clock = JumpingClock()
         self.faults = Faults()
-        self.without: set[str] = set()  # services whose reactions are taken out of the code
+        self.without: set[tuple[str, str]] = set()  # reactions taken out of the code: service and event
         self.expected_letters = 0
         self._keys = 0
         # Handlers that fail on purpose would fill the screen, and slowly.
@@ -271,6 +272,16 @@ class Bank:
         """All postings but their moments and references: account, kind, amount, currency."""
         return Counter(tuple(row) for row in self.cell.ask("SELECT account_id, kind, amount, currency FROM postings"))
 
+    def postings_by_key(self) -> Counter[tuple[str, str, str, int, str]]:
+        """The payments' postings, with the idempotency key in the place of what the flow or chance made."""
+        keys = dict(self.cell.ask("SELECT payment_id, idempotency_key FROM claims"))
+        rows = self.cell.ask("SELECT reference, account_id, kind, amount, currency FROM postings")
+        return Counter((keys.get(row[0].partition("/")[0], row[0]), *row[1:]) for row in rows)
+
+    def statuses(self) -> dict[str, str]:
+        """Every payment's status by its idempotency key."""
+        return dict(self.cell.ask("SELECT idempotency_key, status FROM tracker_payments"))
+
     def debit(self, payment_id: str) -> str:
         """The state of the payment's debit, or ""."""
         rows = self.cell.ask("SELECT state FROM debits WHERE debit_id = ?", payment_id)
@@ -316,10 +327,10 @@ class Bank:
         """A command that reaches a service late or twice, answered to the test."""
         return self.cell.tell(service, command, payment_id=payment_id)
 
-    def order_of(self, payment_id: str) -> Any:
+    def order_of(self, payment_id: str) -> PaymentOrder:
         """The order as accepted."""
-        orders = (getattr(record.envelope.message, "order", None) for record in self.timeline(payment_id))
-        return next(order for order in orders if order is not None)
+        rows = self.cell.ask("SELECT start FROM orders WHERE payment_id = ?", payment_id)
+        return order_in(rows[0][0])
 
     def rail_says(self, payment_id: str, verdict: str, code: str = "", return_id: str = "") -> None:
         """The rail speaks of a payment's instruction, whatever its journal says."""
@@ -342,7 +353,13 @@ class Bank:
             hosting,
             services=tuple(self.faults.breakable(service) for service in hosting.services),
             families=tuple((prefix, self.faults.breakable(cls), parent) for prefix, cls, parent in hosting.families),
-            reactions={name: ons for name, ons in hosting.reactions.items() if name not in self.without},
+            reactions={
+                name: {
+                    order: tuple(on for on in ons if (name, on.event.__name__) not in self.without)
+                    for order, ons in orders.items()
+                }
+                for name, orders in hosting.reactions.items()
+            },
             workers=(*workers, RailWorker(rail, self.clock.now, Random(7))),
         )
 
@@ -361,21 +378,3 @@ class Bank:
         dues = [core._timers.next_due, core._retries.next_due]
         dues += [thread._worker.due(now) for thread in core._outboxes.workers.values()]
         return min((due for due in dues if due is not None), default=None)
-
-
-def same_ledger(banks: list[Bank]) -> None:
-    """All of them have the same balances and the same postings."""
-    first, *others = banks
-    for other in others:
-        assert other.balances() == first.balances(), f"{other.way} and {first.way}"
-        assert other.postings() == first.postings(), f"{other.way} and {first.way}"
-
-
-def until_all(bank: Bank, condition: Callable[[], bool], deadline_s: float = 30) -> None:
-    """Run until `condition`, for longer than a single payment takes."""
-    bank.cell.until(condition, deadline_s)
-
-
-def slots(payment_ids: Iterable[str]) -> Counter[int]:
-    """The partition slots that payments live in."""
-    return Counter(slot_in(payment_id) for payment_id in payment_ids)

@@ -61,6 +61,12 @@ class FakeCore:
         message = self._answer(envelope.message)
         if message is None:
             return []
+        replies = self._said(message, envelope)
+        if isinstance(message, PaymentAccepted) and getattr(envelope.message, "wait_for", ()):
+            replies += self._reply(envelope._replace(message=Await(payment_id=message.payment_id, types=())))
+        return replies
+
+    def _said(self, message: Message, envelope: Envelope) -> list[list[Any]]:
         self.sent += 1
         reply = Envelope(
             f"{self.name}-{self.sent}",

@@ -59,7 +59,7 @@ class OneCell:
         envelopes = []
         for target, message in messages:
             self._requests += 1
-            name = message_id or f"request-{self._requests}"
+            name = message_id or f"client-1-{self._requests}"
             envelopes.append(Envelope(name, message, COMMAND, "client/1/1", target, payment_id, slot=HERE))
         self._frame += 1
         self.core.arrived("gateway", pack_frame(GATEWAY, self._frame, 0, [envelope_fields(e) for e in envelopes]))

@@ -145,7 +145,7 @@ def test_an_instruction_without_answer_is_queried_after_a_crash(way: Way, tmp_pa
         bank.until_status(payment_id, "executing")
         bank.rest()
         bank.crash(down_for=DAY)
-        bank.pass_time(1)
+        bank.pass_time(10)
         assert (bank.status(payment_id), bank.journal(payment_id)) == ("completed", ("executed", 1, True))
 
 
@@ -247,7 +247,7 @@ def test_cancelling_before_the_hand_over_stops_the_payment(
         assert isinstance(bank.cancel(payment_id), CancellationTaken)
         bank.rest()
         assert bank.status(payment_id) == "cancelled"
-        assert bank.debit(payment_id) in ("voided", "never_made")
+        assert bank.debit(payment_id) in ("voided", "never_made", "")  # "": a saga knows that it never asked for one
         assert bank.balance() == (DEPOSIT, 0)
         bank.faults.mend()
         assert isinstance(bank.post("execution", command(bank, payment_id), payment_id), ExecutionStopped)
@@ -691,15 +691,14 @@ def test_a_reaction_in_the_dead_letters_names_itself(
         bank.rest()
         bank.cancel(payment_id)
         bank.pass_time(20)
-        if service == "aml":  # the payment itself is cancelled; its case is still open
-            assert bank.status(payment_id) == "cancelled"
-        else:
-            assert bank.status(payment_id) == "needs_attention"
-            assert f"the reaction of {service} to" in bank.reason(payment_id)[1]
+        assert bank.status(payment_id) == "needs_attention"
+        assert f"the reaction of {service} to" in bank.reason(payment_id)[1]
         bank.faults.mend()
         assert bank.retry_dead_letters() == 1
         bank.rest()
-        assert (bank.status(payment_id), bank.case_status(payment_id)) == ("cancelled", "closed")
+        assert bank.case_status(payment_id) == "closed"
+        if service != "aml":  # whose failure came after the end: the payment is still shown to a person
+            assert bank.status(payment_id) == "cancelled"
 
 
 # -- intake

@@ -1,0 +1,79 @@
+"""Hundreds of orders of every kind through both flows and both orders of steps: the ledgers end the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from actors.disbursement.messages import SubmitPayment
+from tests.fakes.bank import BLOCKED, DOUBTFUL, GOOD, WAYS, Bank, Way
+
+ORDERS = 250
+RICH, MORE_THAN_ALL = 10**9, 10**12
+ACCOUNTS = {"A-1": "EUR", "A-2": "EUR", "J-1": "JPY", "U-1": "USD"}
+CREDITORS = (
+    *("TEST-OK",) * 6, "DE75512108001245126199", "TEST-REJECT-AC04", "TEST-REJECT-MS03", "TEST-LATE-3", "TEST-LATE-90",
+    "TEST-SILENT", "TEST-LOST", "TEST-TWICE", "TEST-NOTRECEIVED", "TEST-CONTRADICT", "TEST-RETURN-MD07",
+)  # fmt: skip
+NAMES = (*(GOOD,) * 8, BLOCKED, DOUBTFUL, DOUBTFUL)
+# What a person does about a payment, drawn for each beforehand; whether it matters depends on the payment.
+DECISIONS = ("clear", "block", "cancel")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_both_flows_and_both_orders_leave_the_same_books(seed: int, tmp_path: Path) -> None:
+    """The same balances and the same postings, payment by payment, and the same statuses."""
+    books: dict[Way, tuple[Any, ...]] = {}
+    for at, way in enumerate(WAYS):
+        data = tmp_path / str(at)
+        data.mkdir()
+        with Bank(data, way) as bank:
+            for account, currency in ACCOUNTS.items():
+                bank.open_account(account, RICH, currency)
+            pay_and_decide(bank, seed)
+            books[way] = (bank.statuses(), bank.balances(), bank.postings(), bank.postings_by_key())
+    statuses, *first = books[WAYS[0]]
+    for way in WAYS[1:]:
+        assert books[way][0] == statuses, way
+        assert list(books[way][1:]) == first, way
+    counted = Counter(statuses.values())
+    assert set(counted) == {"completed", "rejected", "cancelled", "returned", "needs_attention"}
+    assert sum(counted.values()) == ORDERS
+
+
+def pay_and_decide(bank: Bank, seed: int) -> None:
+    """All orders at once; then persons decide, a while passes, and persons settle half of what is in doubt."""
+    given = orders(bank, Random(seed))
+    ids = bank.pay_all(given)
+    bank.rest()
+    chance = Random(seed + 1)
+    for payment_id in ids:
+        decision = chance.choice(DECISIONS)
+        if bank.status(payment_id) == "held":
+            if decision == "cancel":
+                bank.cancel(payment_id)
+            else:
+                bank.decide(payment_id, decision)
+    bank.pass_time(70)  # the patient are in doubt, the late will still answer
+    for payment_id, order in zip(ids, given, strict=True):
+        settled = chance.choice((True, False, None))
+        if order.creditor_account == "TEST-SILENT" and bank.gate(payment_id) == "in_doubt" and settled is not None:
+            bank.settle(payment_id, executed=settled)
+    bank.pass_time(60)
+
+
+def orders(bank: Bank, chance: Random) -> list[SubmitPayment]:
+    """Orders whose end does not depend on which of them comes first."""
+    made = []
+    for _ in range(ORDERS):
+        account, name = chance.choice((*ACCOUNTS, *ACCOUNTS, "A-9")), chance.choice(NAMES)
+        currency = ACCOUNTS.get(account, "EUR") if chance.random() < 0.95 else "CHF"
+        amount = chance.randint(1, 5_000) if chance.random() < 0.95 else MORE_THAN_ALL
+        if currency != ACCOUNTS.get(account) or amount == MORE_THAN_ALL:
+            name = GOOD  # whether a person decides on a payment that can't be made does depend on the order of steps
+        made.append(bank.order(chance.choice(CREDITORS), name, amount, debtor_account=account, currency=currency))
+    return made
