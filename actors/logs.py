@@ -68,8 +68,6 @@ def about(payment_id: str) -> Iterator[None]:
 def _ending(text: bool, stream: TextIO) -> list[Any]:
     if text:
         return [
-            structlog.dev.ConsoleRenderer(
-                colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
-            )
+            structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)
         ]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(sort_keys=False)]

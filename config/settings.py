@@ -70,7 +70,7 @@ class StoreSettings(Section):
     synchronous: Literal["FULL", "NORMAL", "OFF"] = Field(
         default="FULL", description="FULL: what was acknowledged survives a power cut"
     )
-    checkpoint_pages: int = Field(default=4_000, ge=100, description="WAL pages after which SQLite checkpoints")
+    checkpoint_pages: int = Field(default=10_000, ge=100, description="WAL pages after which SQLite checkpoints")
     cache_mb: int = Field(default=64, ge=1, description="SQLite's page cache, for each cell")
 
 
@@ -251,6 +251,7 @@ def write_effective(settings: Settings, data: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(".settings.json")
     draft.write_text(settings.model_dump_json(indent=1), "utf-8")
+    draft.chmod(0o600)
     draft.replace(path)
 
 

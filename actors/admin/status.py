@@ -17,7 +17,7 @@ def system_status(client: Any, data: Path) -> dict[str, Any]:
     """State, processes, mailboxes, restarts, rates, and payments by status, of a running system."""
     document = _reported(client)
     document["data"] = str(data)
-    document["http"] = client.facts.get("http")
+    document["http"] = http_address(data)
     return document | _stored(data)
 
 
@@ -77,6 +77,14 @@ def render(screen: Screen, document: dict[str, Any]) -> None:
     payments = [(status, number) for status, number in document["payments"].items() if number]
     screen.say("")
     screen.table(("payments", ">number"), payments, empty="no payments yet")
+
+
+def http_address(data: Path) -> str | None:
+    """Where the HTTP API and the console listen, as the gateway wrote it down, or None."""
+    try:
+        return (data / "run" / "http").read_text("utf-8").strip() or None
+    except OSError:
+        return None
 
 
 def _stored(data: Path) -> dict[str, Any]:

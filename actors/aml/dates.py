@@ -36,9 +36,7 @@ def listed_dates(text: str, lenient: bool = False) -> str | None:
         if read is not None:
             found.append(read)
         elif not lenient:
-            raise ValueError(
-                f"{alternative.strip()!r} is no date like 1970-12-31, 1970-12, 1970 or 1970/1975"
-            )
+            raise ValueError(f"{alternative.strip()!r} is no date like 1970-12-31, 1970-12, 1970 or 1970/1975")
     return ";".join(dict.fromkeys(found)) or None
 
 

@@ -128,9 +128,7 @@ def normalise(name: str) -> NormalName:
     text = _CAMEL.sub(" ", name).lower().replace("'", "").replace("`", "").replace("\u2019", "")
     found = _joined_letters(_without_legal_phrases(_WORD.findall(text)))
     kept = (
-        [word for word in found if word not in _IGNORED]
-        or [word for word in found if word not in LEGAL_FORMS]
-        or found
+        [word for word in found if word not in _IGNORED] or [word for word in found if word not in LEGAL_FORMS] or found
     )
     words: list[tuple[str, str]] = []
     initials: list[str] = []

@@ -50,9 +50,7 @@ def read_un(content: bytes, source: str) -> list[WatchlistEntry]:
     """
     root = _parse(content, source)
     if root.tag != "CONSOLIDATED_LIST":
-        raise BadWatchlist(
-            f"{source} is XML but not the UN's consolidated list: it starts with <{root.tag}>."
-        )
+        raise BadWatchlist(f"{source} is XML but not the UN's consolidated list: it starts with <{root.tag}>.")
     entries: dict[str, WatchlistEntry] = {}
     for path, kind in ((("INDIVIDUALS", "INDIVIDUAL"), "person"), (("ENTITIES", "ENTITY"), "organisation")):
         for node in root.all(*path):
@@ -81,9 +79,7 @@ def _entry(node: _Node, kind: str, source: str) -> WatchlistEntry:
         weak_aliases=tuple(dict.fromkeys(text.strip() for text in weak if text.strip())),
         programme=node.value("UN_LIST_TYPE"),
         kind=kind,
-        date_of_birth=listed_dates(
-            ";".join(_born(born) for born in node.all(f"{prefix}_DATE_OF_BIRTH")), lenient=True
-        ),
+        date_of_birth=listed_dates(";".join(_born(born) for born in node.all(f"{prefix}_DATE_OF_BIRTH")), lenient=True),
         country=node.value("NATIONALITY", "VALUE") or None,
     )
 
@@ -114,9 +110,7 @@ def _parse(content: bytes, source: str) -> _Node:
         open_nodes[-1].text += data
 
     def document_type(*_: object) -> None:
-        raise BadWatchlist(
-            f"{source} line {parser.CurrentLineNumber} declares a document type, which no list needs."
-        )
+        raise BadWatchlist(f"{source} line {parser.CurrentLineNumber} declares a document type, which no list needs.")
 
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler = text
@@ -125,7 +119,5 @@ def _parse(content: bytes, source: str) -> _Node:
     try:
         parser.Parse(content, True)
     except expat.ExpatError as error:
-        raise BadWatchlist(
-            f"{source} line {error.lineno} is not valid XML: {expat.ErrorString(error.code)}."
-        ) from None
+        raise BadWatchlist(f"{source} line {error.lineno} is not valid XML: {expat.ErrorString(error.code)}.") from None
     return open_nodes[0].children[0]

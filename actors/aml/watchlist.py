@@ -150,9 +150,7 @@ def _read_simple(text: str, source: str) -> list[WatchlistEntry]:
     missing = [column for column in ("entry_id", "name") if column not in header]
     unknown = [column for column in header if column not in SIMPLE_HEADER]
     if missing or unknown or len(set(header)) < len(header):
-        raise BadWatchlist(
-            f"{source} line 1 has the header {','.join(header)!r}; wanted is {','.join(SIMPLE_HEADER)}."
-        )
+        raise BadWatchlist(f"{source} line 1 has the header {','.join(header)!r}; wanted is {','.join(SIMPLE_HEADER)}.")
     entries: dict[str, WatchlistEntry] = {}
     for line, row in rows:
         if len(row) != len(header):
@@ -196,9 +194,7 @@ def _read_sdn(text: str, source: str, others: str, others_source: str) -> list[W
         if len(row) < 4:
             raise BadWatchlist(f"{others_source} line {line} has {len(row)} columns instead of 5.")
         if row[0].strip() not in known:
-            raise BadWatchlist(
-                f"{others_source} line {line} names entry {row[0].strip()!r}, which {source} lacks."
-            )
+            raise BadWatchlist(f"{others_source} line {line} names entry {row[0].strip()!r}, which {source} lacks.")
         aliases.setdefault(row[0].strip(), []).append(_present(row[3]))
     entries: dict[str, WatchlistEntry] = {}
     for line, row in rows:
@@ -219,9 +215,7 @@ def _read_sdn(text: str, source: str, others: str, others_source: str) -> list[W
             kind=_SDN_KINDS.get(kind, "organisation"),
             date_of_birth=listed_dates(
                 ";".join(
-                    remark.removeprefix("alt. ")[4:]
-                    for remark in remarks
-                    if remark.startswith(("DOB ", "alt. DOB "))
+                    remark.removeprefix("alt. ")[4:] for remark in remarks if remark.startswith(("DOB ", "alt. DOB "))
                 ),
                 lenient=True,
             ),

@@ -42,7 +42,7 @@ class BroadcastDirectory(Service):
             return self._refuse(command.subscriber, f"no actor is called {command.subscriber}", turn)
         if not (self.subscriptions.types_of(command.subscriber) or command.subscriber in self.replayable):
             return self._refuse(command.subscriber, f"{command.subscriber} subscribes to nothing", turn)
-        self.subscriptions.replay(command.subscriber, command.from_offset)
+        self.subscriptions.replay(command.subscriber, command.from_offset, self.end())
         return self._tell(command.subscriber, turn)
 
     def _tell(self, subscriber: str, turn: Turn) -> None:

@@ -75,10 +75,10 @@ def last_turn(reader: Reader) -> int:
 
 
 def read(reader: Reader, from_offset: int, limit: int) -> list[Record]:
-    """Up to about `limit` lines in order, beginning with `from_offset`; whole turns, so it may be more."""
+    """Up to `limit` lines in order, beginning with `from_offset`."""
     records: list[Record] = []
-    for turn_records in _turns(reader, from_offset):
-        records += turn_records
+    for lines in _turns(reader, from_offset):
+        records += [_record(line, moment(at)) for at, line in lines[: limit - len(records)]]
         if len(records) >= limit:
             break
     return records
@@ -100,7 +100,8 @@ Line = tuple[int, str | None, tuple[str, ...], Envelope]  # offset, progress, re
 _PAYMENT: Final = Envelope._fields.index("payment_id")
 
 
-def _turns(reader: Reader, from_offset: int) -> Iterator[list[Record]]:
+def _turns(reader: Reader, from_offset: int) -> Iterator[list[tuple[int, list[Any]]]]:
+    """Turn by turn the lines from `from_offset` on, in order, not yet decoded, each with its moment."""
     row = reader.one(
         "SELECT part_id FROM log_parts WHERE last_offset >= ? ORDER BY last_offset LIMIT 1", (from_offset,)
     )
@@ -111,8 +112,8 @@ def _turns(reader: Reader, from_offset: int) -> Iterator[list[Record]]:
             "SELECT at, lines FROM log_parts WHERE part_id >= ? AND part_id < ?", (first, first + PARTS_PER_TURN)
         )
         yield sorted(
-            (_record(line, moment(at)) for at, lines in parts for line in unpack(lines) if line[0] >= from_offset),
-            key=lambda record: record.offset,
+            ((at, line) for at, lines in parts for line in unpack(lines) if line[0] >= from_offset),
+            key=lambda each: int(each[1][0]),
         )
         row = reader.one("SELECT min(part_id) FROM log_parts WHERE part_id >= ?", (first + PARTS_PER_TURN,))
         turn = int(row[0]) // PARTS_PER_TURN if row and row[0] is not None else None

@@ -32,7 +32,7 @@ def timeline(reader: Reader, payment_id: str) -> list[dict[str, Any]]:
 def subscriptions(reader: Reader) -> list[dict[str, Any]]:
     """Who subscribes to what, with its offset and how many lines it is behind."""
     end = log.end(reader)
-    behind = dict(reader.all("SELECT subscriber, next_offset FROM readers"))
+    behind: dict[str, int] = dict(reader.all("SELECT subscriber, next_offset FROM readers"))
     rows = reader.all(
         "SELECT subscriber, event_type, source, active, since_offset FROM subscriptions ORDER BY subscriber, event_type"
     )

@@ -15,7 +15,8 @@ MIGRATIONS = (
         (
             # source: 'code' (a reaction), 'message' (a Subscribe); inactive rows remember who once reacted
             "CREATE TABLE subscriptions (subscriber TEXT NOT NULL, event_type TEXT NOT NULL, source TEXT NOT NULL,"
-            " active INTEGER NOT NULL, since_offset INTEGER NOT NULL, PRIMARY KEY (subscriber, event_type)) WITHOUT ROWID",
+            " active INTEGER NOT NULL, since_offset INTEGER NOT NULL, PRIMARY KEY (subscriber, event_type))"
+            " WITHOUT ROWID",
             # only subscribers that are behind the log's end have a row: all others have read everything
             "CREATE TABLE readers (subscriber TEXT PRIMARY KEY, next_offset INTEGER NOT NULL) WITHOUT ROWID",
         ),
@@ -77,11 +78,12 @@ class Subscriptions:
 
     def subscribe(self, subscriber: str, event_types: tuple[str, ...], from_offset: int | None, end: int) -> None:
         """Deliver these types to `subscriber`, from `from_offset` or from the log's `end` on."""
+        since = end if from_offset is None else max(1, min(from_offset, end))
         for event_type in event_types:
             source = "code" if self._declared(subscriber, event_type) else "message"
-            self._put(subscriber, event_type, source, active=True, since=end if from_offset is None else from_offset)
+            self._put(subscriber, event_type, source, active=True, since=since)
         if from_offset is not None and from_offset < end:
-            self.replay(subscriber, from_offset)
+            self.replay(subscriber, from_offset, end)
         self._refresh()
 
     def unsubscribe(self, subscriber: str, event_types: tuple[str, ...], end: int) -> None:
@@ -90,21 +92,23 @@ class Subscriptions:
             self._put(subscriber, event_type, "unsubscribed", active=False, since=end)
         self._refresh()
 
-    def replay(self, subscriber: str, from_offset: int) -> None:
-        """Let `subscriber` read the log again, beginning with `from_offset`."""
-        self.lagging[subscriber] = max(1, from_offset)
+    def replay(self, subscriber: str, from_offset: int, end: int) -> None:
+        """Let `subscriber` read the log again, beginning with `from_offset` (at the latest with the log's `end`)."""
+        next_offset = max(1, min(from_offset, end))
         self._session.write(
-            "INSERT INTO readers VALUES (?, ?) ON CONFLICT (subscriber) DO UPDATE SET next_offset = excluded.next_offset",
-            (subscriber, self.lagging[subscriber]),
+            "INSERT INTO readers VALUES (?, ?) ON CONFLICT (subscriber) DO UPDATE"
+            " SET next_offset = excluded.next_offset",
+            (subscriber, next_offset),
         )
+        self.lagging[subscriber] = next_offset
 
     def advance(self, subscriber: str, next_offset: int, end: int) -> None:
         """A lagging subscriber has read up to `next_offset`; at the log's `end` it is live again."""
         if next_offset >= end:
-            del self.lagging[subscriber]
+            self.lagging.pop(subscriber, None)
             self._session.write("DELETE FROM readers WHERE subscriber = ?", (subscriber,))
         else:
-            self.replay(subscriber, next_offset)
+            self.replay(subscriber, next_offset, end)
 
     def types_of(self, subscriber: str) -> tuple[str, ...]:
         """The event types that `subscriber` gets."""

@@ -56,7 +56,7 @@ class PaymentSaga(Service):
         if decision.state is not state:
             turn.keep(self)
 
-    def write_back(self) -> None:
+    def write_back(self, turn: Turn) -> None:
         """Store where the saga stands, once for all that happened to it in a turn."""
         assert self._state is not None
         if self._is_new:

@@ -20,16 +20,24 @@ class ReplicatePayment(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CopyPayment(Task):
-    """Write the payment into the reporting database, unless a newer copy stands there.
+class CopyPayment:
+    """One payment as it is to stand in the reporting database, unless a newer copy stands there.
 
-    `version` orders the copies of one payment: it is the moment, in microseconds since 1970, at which its
-    event was first heard, the same in every repeat.
+    `version` orders the copies of one payment: it is its event's number in the log, the same in every repeat.
+    `at` is when the event was heard, in microseconds since 1970.
     """
-
-    logged: ClassVar[bool] = False  # no part of the payment's story
 
     status: str
     order: PaymentOrder
     reason: Reason | None
     version: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyPayments(Task):
+    """Write these payments, those of one turn, into the reporting database."""
+
+    logged: ClassVar[bool] = False  # no part of any payment's story
+
+    copies: tuple[CopyPayment, ...]

@@ -161,7 +161,7 @@ def _engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: Any) -> None:
         connection.execute("PRAGMA journal_mode = WAL")  # reports are read while payments are written
-        connection.execute("PRAGMA synchronous = NORMAL")  # what a crash takes is handed over again
+        connection.execute("PRAGMA synchronous = FULL")  # a copy that was reported as written is not handed over again
 
     return engine
 
@@ -182,7 +182,7 @@ def _row(copy: CopyPayment, *, as_text: bool) -> tuple[Any, ...]:
     creditor, money = order.creditor, order.amount
     amount: Any = decimal_text(money.amount, money.currency)
     created_at: Any = order.created_at
-    updated_at: Any = moment(copy.version)
+    updated_at: Any = moment(copy.at)
     if as_text:
         created_at, updated_at = created_at.isoformat(), updated_at.isoformat()
     else:

@@ -11,18 +11,18 @@ from typing import Final
 import structlog
 
 from actors.replication.actor import REPLICA
-from actors.replication.messages import CopyPayment
+from actors.replication.messages import CopyPayments
 from actors.replication.replica import Replica, Unreachable
 from actors.runtime.service import Answer, Handed
 from config.settings import Settings
 
-BATCH: Final = 1_000
+BATCH: Final = 16  # tasks, each with the copies of a turn
 FIRST_PAUSE: Final = timedelta(milliseconds=200)
 LONGEST_PAUSE: Final = timedelta(seconds=30)
 
 
 class ReplicationWorker:
-    """Does `CopyPayment`. While the replica is down the copies wait, in their order, here and in the outbox."""
+    """Does `CopyPayments`. While the replica is down the copies wait, in their order, here and in the outbox."""
 
     outbox = REPLICA
 
@@ -64,7 +64,9 @@ class ReplicationWorker:
         while self._waiting:
             batch = self._waiting[:BATCH]
             try:
-                self._replica.write([handed.task for handed in batch if isinstance(handed.task, CopyPayment)])
+                self._replica.write(
+                    [copy for each in batch if isinstance(each.task, CopyPayments) for copy in each.task.copies]
+                )
             except Unreachable as error:
                 self._wait(str(error))
                 return

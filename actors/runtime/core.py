@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -24,7 +24,7 @@ from actors.directory import subscriptions as directory_tables
 from actors.directory.actor import BroadcastDirectory
 from actors.directory.reaction import Reactions
 from actors.directory.subscriptions import Subscriptions
-from actors.messaging.codec import CannotDecode, envelope_fields, envelope_from
+from actors.messaging.codec import CannotDecode, envelope_fields, envelope_from, micros, moment
 from actors.messaging.envelope import TIMER, Envelope
 from actors.messaging.frames import GATEWAY, LINK, FrameContent, pack_frame, unpack_frame
 from actors.messaging.system_messages import Busy
@@ -45,14 +45,13 @@ from actors.runtime.supervision import GiveUp, RestartHistory, SupervisionSpec, 
 from actors.runtime.timers import Timers
 from actors.runtime.turn import ENDED_THE_PROCESS, Inputs, Turns, TurnTooLong
 from actors.store.partitions import PartitionMap
-from actors.store.session import Migration, StoreFailed, StoreRefused
+from actors.store.session import StoreFailed, StoreRefused
 from actors.store.sqlite import SqliteSession
 from config.settings import Settings
 
 RUNTIME_MIGRATIONS: Final = (
     *log.MIGRATIONS, *directory_tables.MIGRATIONS, *timer_tables.MIGRATIONS, *retry_tables.MIGRATIONS,
     *outbox_tables.MIGRATIONS, *link_tables.MIGRATIONS,
-    Migration("cell", 1, ("CREATE TABLE cell_clock (only INTEGER PRIMARY KEY CHECK (only = 1), at INTEGER NOT NULL)",)),
 )  # fmt: skip
 OVERDUE_GRACE: Final = timedelta(milliseconds=500)  # after a start, queries go first and overdue timers after them
 BUSY_RETRY_MS: Final = 250
@@ -175,7 +174,8 @@ class CellCore:
         return frames
 
     def report(self) -> dict[str, Any]:
-        """What `status` shows."""
+        """What `status` shows; asked for with every heartbeat, so that a restart knows how long nobody worked."""
+        self._marker.alive(micros(self._clock_now()))
         counters = self._turns.counters
         return {
             "actors": len(self._system.actorRegistry) - len(self._system._internalAddresses),
@@ -197,6 +197,10 @@ class CellCore:
             worker.stop(2.0)
         self._alarm.stop()
         self._marker.close()
+        with contextlib.suppress(StoreFailed):  # an orderly end, as before an upgrade: the condemned may be tried again
+            self._session.begin()
+            self._session.write("DELETE FROM suspects")
+            self._session.commit()
         self._session.close()
         os.close(self._lock)
 
@@ -204,7 +208,8 @@ class CellCore:
         session, settings = self._session, self._settings
         session.begin()
         row = session.one("SELECT at FROM log_parts ORDER BY part_id DESC LIMIT 1")
-        last = datetime.fromtimestamp((row[0] or 0) / 1e6 if row else 0, UTC)
+        # A cell that waits writes no log: without its last sign of life the wait would count as downtime.
+        last = moment(max(row[0] if row else 0, self._marker.alive_at))
         clock = self._clock = self._clock or SystemClock(not_before=last)
         chance = Random(settings.runtime.seed)
         own_slots = self._partitions.slots_of(self._number)
@@ -254,7 +259,7 @@ class CellCore:
         for worker in self._hosting.workers:
             self._outboxes.workers[worker.outbox] = WorkerThread(worker, self.answered, clock.now)
         now = clock.now()
-        downtime = now - last if row and row[0] else timedelta(0)
+        downtime = max(timedelta(0), now - last) if row else timedelta(0)
         self._timers.prolong(downtime)
         self._outboxes.open()
         session.commit()

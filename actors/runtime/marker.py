@@ -26,8 +26,9 @@ class Marker:
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        left = os.pread(self._descriptor, 2 * _WIDTH, 0)
-        inputs, self._deaths = _number(left[:_WIDTH]), _number(left[_WIDTH:])
+        left = os.pread(self._descriptor, 4 * _WIDTH, 0)
+        inputs, self._deaths = _number(left[:_WIDTH]), _number(left[_WIDTH : 2 * _WIDTH])
+        self.alive_at = _number(left[2 * _WIDTH :])  # microseconds; the last sign of life of the process before
         self._began = time.monotonic()
         self._calm_at = 0.0
         self.cautious = 0
@@ -55,6 +56,10 @@ class Marker:
         if self.cautious == 1 and time.monotonic() >= self._calm_at:
             self.cautious = 0
             self.clear()
+
+    def alive(self, at: int) -> None:
+        """A sign of life, in microseconds."""
+        os.pwrite(self._descriptor, b"%*d" % (2 * _WIDTH, at), 2 * _WIDTH)
 
     def close(self) -> None:
         """The process ends in good order."""

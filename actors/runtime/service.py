@@ -66,8 +66,8 @@ class Turn(Protocol):
         """Put `task` into the durable `outbox`; after the commit its worker gets it, at least once."""
 
     def keep(self, actor: Service) -> None:
-        """`actor` holds state that its `write_back` stores: called once at the end of the turn, before the commit
-        (or at once, where the handler may yet be taken back)."""
+        """`actor` holds what its `write_back` stores or hands over: called once at the end of the turn, before
+        the commit (or at once, where the handler may yet be taken back). It sends nothing to other actors."""
 
     def new_id(self, prefix: str, slot: int) -> str:
         """A new id, unique in the whole system and ordered by time, that ends in `slot`: `P01JD8XK2M3…-2f`."""
@@ -126,8 +126,8 @@ class Service(Actor):  # type: ignore[misc]  # Thespian ships no types
     def prepare(self, context: CellContext) -> None:
         """Called once after creation and again after every reload; make the store here. No writes."""
 
-    def write_back(self) -> None:
-        """Store what `Turn.keep` was called for."""
+    def write_back(self, turn: Turn) -> None:
+        """Store, or hand over, what `Turn.keep` was called for."""
 
     def receiveMessage(self, message: Any, sender: Any) -> None:  # Thespian's name
         """Thespian's entry point: the runtime sends `Delivery`s; anything else is not for a service."""

@@ -21,9 +21,9 @@ from actors.directory.messages import ReactionFailed
 from actors.directory.reaction import On
 from actors.directory.subscriptions import Subscriptions
 from actors.messaging.codec import CannotDecode, envelope_from
-from actors.messaging.envelope import COMMAND, EVENT, HERE, OPERATOR, Envelope
+from actors.messaging.envelope import COMMAND, EVENT, HERE, OPERATOR, TIMER, Envelope
 from actors.messaging.frames import FrameContent
-from actors.messaging.message import Event, Message
+from actors.messaging.message import Event, Message, Tick
 from actors.messaging.system_messages import Awaited, Failed
 from actors.runtime.clock import Clock, Ids
 from actors.runtime.effects import CLIENT, OUTBOX, UNLOGGED, Effects
@@ -41,6 +41,7 @@ TIMERS_PER_TURN: Final = 512
 CAREFUL_TURNS: Final = 50  # turns with savepoints after a handler has raised: failures come in flocks
 WAITING_PAYMENTS: Final = 50_000  # payments that clients wait for; they are kept in memory alone
 SENDER: Final = Envelope._fields.index("sender")
+END_OF_TURN: Final = Tick()
 NO_HANDLER: Final = "it has no handler for this message"
 ENDED_THE_PROCESS: Final = "it ended the process, again and again"
 
@@ -315,8 +316,10 @@ class Turns:
         if self._unwritten:
             unwritten, self._unwritten = self._unwritten, {}
             try:
-                for actor in unwritten.values():
-                    actor.write_back()
+                for name, actor in unwritten.items():
+                    self._effects.begin(name, Envelope("", END_OF_TURN, TIMER, name, name))
+                    actor.write_back(self._effects)
+                    self._take()
             except StoreFailed:
                 raise
             except Exception as error:
@@ -458,7 +461,7 @@ class Turns:
             try:
                 handled = self._handle(target, envelope, on)
                 if effects.kept is not None:
-                    effects.kept.write_back()
+                    effects.kept.write_back(effects)
                     effects.kept = None
             except StoreFailed:
                 raise

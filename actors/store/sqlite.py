@@ -12,8 +12,10 @@ from actors.store.session import Migration, Parameters, Row, StatementFailed, St
 _BROKEN = frozenset((
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB,
-    sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_ABORT,
+    sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_ABORT, sqlite3.SQLITE_INTERNAL,
+    sqlite3.SQLITE_PERM,
 ))  # fmt: skip
+_MISUSE = (sqlite3.ProgrammingError, sqlite3.InterfaceError)
 
 
 class SqliteSession:
@@ -113,15 +115,17 @@ class SqliteSession:
         try:
             self._execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
-            raise self._failed(error) from error
+            raise _store_failed(error) from error
         self._open = True
 
     def commit(self) -> None:
-        """Make the turn durable."""
+        """Make the turn durable. Whatever keeps SQLite from it, the turn is void."""
+        if not self._open:
+            raise StoreFailed("no transaction is open")
         try:
             self._execute("COMMIT")
         except sqlite3.Error as error:
-            raise self._failed(error) from error
+            raise _store_failed(error) from error
         self._open = False
 
     def roll_back(self) -> None:
@@ -131,7 +135,7 @@ class SqliteSession:
             if self._connection.in_transaction:
                 self._execute("ROLLBACK")
         except sqlite3.Error as error:
-            raise StoreFailed(str(error)) from error
+            raise _store_failed(error) from error
 
     def guard(self) -> None:
         """A handler starts: its first write opens a savepoint."""
@@ -145,7 +149,7 @@ class SqliteSession:
             try:
                 self._execute("RELEASE handler")
             except sqlite3.Error as error:
-                raise self._failed(error) from error
+                raise _store_failed(error) from error
 
     def take_back(self) -> None:
         """The handler has raised: its writes go, what others did in the turn stands."""
@@ -156,7 +160,7 @@ class SqliteSession:
                 self._execute("ROLLBACK TO handler")
                 self._execute("RELEASE handler")
             except sqlite3.Error as error:
-                raise self._failed(error) from error
+                raise _store_failed(error) from error
 
     @property
     def whole(self) -> bool:
@@ -172,6 +176,7 @@ class SqliteSession:
         try:
             self._migrate(list(migrations))
         except sqlite3.Error as error:
+            self.roll_back()
             raise StoreRefused(f"the store can't be brought up to date ({error}); restore a copy of it") from error
 
     def _migrate(self, migrations: list[Migration]) -> None:
@@ -195,21 +200,29 @@ class SqliteSession:
             for statement in migration.statements:
                 self._execute(statement)
             self._execute(
-                "INSERT INTO schema_versions VALUES (?, ?) ON CONFLICT (component) DO UPDATE SET version = excluded.version",
+                "INSERT INTO schema_versions VALUES (?, ?) ON CONFLICT (component) DO UPDATE"
+                " SET version = excluded.version",
                 (migration.component, migration.version),
             )
             self._execute("COMMIT")
 
     def close(self) -> None:
         """Close the connection; what was not committed is gone."""
+        self._open = False
         self._connection.close()
 
     def _failed(self, error: sqlite3.Error) -> Exception:
         """What to raise: a broken store voids the turn; a wrong statement is the fault of whoever wrote it."""
         code = getattr(error, "sqlite_errorcode", None)
-        if self.whole and code is not None and code & 0xFF not in _BROKEN:
+        # Without a code it is the module that refused: a parameter too many, or of a type that SQL doesn't know.
+        refused = code & 0xFF not in _BROKEN if code is not None else isinstance(error, _MISUSE)
+        if refused and self.whole:
             return StatementFailed(f"{type(error).__name__}: {error}")
-        return StoreFailed(f"{type(error).__name__}: {error}")
+        return _store_failed(error)
+
+
+def _store_failed(error: sqlite3.Error) -> StoreFailed:
+    return StoreFailed(f"{type(error).__name__}: {error}")
 
 
 class SqliteReader:

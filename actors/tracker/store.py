@@ -51,7 +51,6 @@ MIGRATIONS: Final = (
             "CREATE INDEX tracker_deadlines ON tracker_payments (deadline) WHERE deadline IS NOT NULL",
             "CREATE INDEX tracker_rare ON tracker_payments (rare) WHERE rare IS NOT NULL",
             "CREATE INDEX tracker_batches ON tracker_payments (batch_id) WHERE batch_id IS NOT NULL",
-            "CREATE INDEX tracker_debtors ON tracker_payments (debtor_account)",
             """CREATE TABLE tracker_counts (
                 status TEXT PRIMARY KEY,
                 payments BIGINT NOT NULL

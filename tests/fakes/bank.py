@@ -68,9 +68,11 @@ class JumpingClock:
         self._ahead = timedelta()
 
     def now(self) -> datetime:
+        """See `Clock.now`."""
         return self._clock.now() + self._ahead
 
     def jump(self, by: timedelta) -> None:
+        """Be so much later."""
         self._ahead += by
 
 
@@ -81,12 +83,15 @@ class Faults:
         self._wrong: dict[tuple[str, str], str] = {}
 
     def fail(self, service: str, message: type[Message]) -> None:
+        """Its handler raises."""
         self._wrong[service, message.__name__] = "fail"
 
     def ignore(self, service: str, message: type[Message]) -> None:
+        """It is dropped, as if it had been lost."""
         self._wrong[service, message.__name__] = "ignore"
 
     def mend(self) -> None:
+        """All is well again."""
         self._wrong.clear()
 
     def breakable(self, service: type[Service]) -> type[Service]:
@@ -110,7 +115,7 @@ class Faults:
 class Bank:
     """One cell with everything in it. `settings` are sections as `Settings` takes them."""
 
-    def __init__(self, data: Path, way: Way, *, replicas: bool = False, **settings: Any) -> None:
+    def __init__(self, data: Path, way: Way, **settings: Any) -> None:
         self.data = data
         self.way = way
         self.clock = JumpingClock()
@@ -128,7 +133,7 @@ class Bank:
             "aml": {"watchlists": (str(watchlist),)},
             "execution": {"delay_ms": (0, 0)},
             "notification": {"transport": "none"},
-            "replication": {"enabled": replicas},
+            "replication": {"enabled": False},
             "runtime": {"seed": 7, "immediate_retries": 1, "delayed_retries": 2},
         }
         for section, values in settings.items():
@@ -151,10 +156,12 @@ class Bank:
     # -- what a client does
 
     def open_account(self, account_id: str = DEBTOR, deposit: int = DEPOSIT, currency: str = "EUR", **more: Any) -> str:
+        """An account with money on it."""
         self.cell.tell("ledger", OpenAccount(account_id=account_id, currency=currency, deposit=deposit, **more))
         return account_id
 
     def order(self, creditor_account: str = "TEST-OK", name: str = GOOD, amount: int = 1_000, **more: Any) -> Any:
+        """An order under a new key."""
         self._keys += 1
         given: dict[str, Any] = {"debtor_account": DEBTOR, "idempotency_key": f"K-{self._keys}"} | more
         money = Money(amount, given.pop("currency", "EUR"))
@@ -181,10 +188,12 @@ class Bank:
         return list(ids.values())
 
     def cancel(self, payment_id: str) -> Message:
+        """A person's wish to stop it."""
         return self.cell.tell("disbursement", CancelPayment(payment_id=payment_id, reason="the order was a mistake"),
                               payment_id=payment_id)  # fmt: skip
 
     def settle(self, payment_id: str, *, executed: bool) -> Message:
+        """A person's evidence for a payment in doubt."""
         command = SettleExecution(payment_id=payment_id, executed=executed, reason="the bank said so on the phone")
         return self.cell.tell("execution", command, payment_id=payment_id)
 
@@ -194,17 +203,21 @@ class Bank:
         return self.cell.tell("aml", command, payment_id=payment_id)
 
     def deposit(self, account_id: str, amount: int) -> Message:
+        """Money from outside."""
         self._keys += 1
         money = Money(amount, "EUR")
         return self.cell.tell("ledger", DepositMoney(deposit_id=f"D-{self._keys}", account_id=account_id, amount=money))
 
     def close_account(self, account_id: str) -> Message:
+        """Close it, if it is empty."""
         return self.cell.tell("ledger", CloseAccount(account_id=account_id))
 
     def kill(self, actor: str) -> Message:
+        """End an actor at once."""
         return self.cell.tell("actors", KillActor(name=actor))
 
     def retry_dead_letters(self) -> int:
+        """Have all of them delivered again; how many there were."""
         answer = self.cell.tell("dead-letters", RetryDeadLetters())
         assert isinstance(answer, DeadLettersDone)
         return answer.count
@@ -250,6 +263,7 @@ class Bank:
     # -- what can be seen
 
     def status(self, payment_id: str) -> str:
+        """What the tracker says, or ""."""
         rows = self.cell.ask("SELECT status FROM tracker_payments WHERE payment_id = ?", payment_id)
         return str(rows[0][0]) if rows else ""
 
@@ -293,10 +307,12 @@ class Bank:
         return str(rows[0][0]) if rows else ""
 
     def case(self, payment_id: str) -> str:
+        """The id of the payment's case, or ""."""
         rows = self.cell.ask("SELECT case_id FROM aml_cases WHERE payment_id = ?", payment_id)
         return str(rows[0][0]) if rows else ""
 
     def case_status(self, payment_id: str) -> str:
+        """Whether the case is open, cleared, blocked or closed."""
         rows = self.cell.ask("SELECT status FROM aml_cases WHERE payment_id = ?", payment_id)
         return str(rows[0][0]) if rows else ""
 

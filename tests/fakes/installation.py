@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -26,6 +25,10 @@ from tests.fakes.running import eventually
 
 ROOT = Path(__file__).parents[2]
 AT_RAIL = "('recorded', 'submitted', 'in_doubt', 'in_doubt_unsent')"
+
+
+# Root without root's privilege to pass by permissions: what belongs to others is theirs.
+ORDINARY_USER = ("setpriv", "--inh-caps=-all", "--bounding-set=-all")
 
 
 @dataclass(frozen=True)
@@ -79,15 +82,14 @@ class Installation:
         """Stop it; whether there was one."""
         return stop_system(self.data, now=now)
 
-    def begin(self, *words: str, preexec: Callable[[], None] | None = None) -> subprocess.Popen[str]:
-        """Begin a command, to be waited for with `end`."""
+    def begin(self, *words: str, prefix: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+        """Begin a command, behind `prefix` if one is given; to be waited for with `end`."""
         command = subprocess.Popen(
-            [sys.executable, str(ROOT / "system.py"), *words, "--data", str(self.data)],
+            [*prefix, sys.executable, str(ROOT / "system.py"), *words, "--data", str(self.data)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            preexec_fn=preexec,
         )
         self._commands.append(command)
         return command

@@ -53,7 +53,7 @@ class FakeTurn:
         self.tasks.append((outbox, task))
 
     def keep(self, actor: Service) -> None:
-        actor.write_back()
+        actor.write_back(self)
 
     def new_id(self, prefix: str, slot: int) -> str:
         self.bench.ids += 1

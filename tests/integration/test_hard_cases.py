@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from actors.aml.messages import CloseReview, ReviewClosed, ReviewRefused, ScreenBeneficiary
+from actors.aml.messages import (
+    BeneficiaryCleared,
+    CloseReview,
+    DecideReview,
+    ReviewClosed,
+    ReviewRefused,
+    ScreenBeneficiary,
+)
 from actors.disbursement.messages import (
     CancellationRefused,
     CancellationTaken,
+    CancelPayment,
     EndPayment,
     OrderRefused,
     PaymentAccepted,
@@ -18,30 +27,40 @@ from actors.disbursement.messages import (
 )
 from actors.execution.messages import (
     ExecutePayment,
+    ExecutionInDoubt,
+    ExecutionRejected,
     ExecutionSettled,
     ExecutionStopped,
+    PaymentExecuted,
     RailAnswered,
+    ReturnReceived,
     SettlementRefused,
     StopExecution,
 )
 from actors.ledger.messages import (
     AccountClosed,
+    AccountDebited,
     BookReturn,
     DebitAccount,
+    DebitPosted,
     DebitRefused,
     DebitVoided,
     PostDebit,
+    ReturnBooked,
     VoidDebit,
 )
 from actors.messaging.message import Message
 from actors.messaging.system_messages import Failed
+from actors.notification.messages import NotifyParties
+from actors.payment.messages import StartSaga
 from actors.payment.workflow import debit_account, execute_payment, screen_beneficiary
+from actors.replication.messages import ReplicatePayment
 from actors.vocabulary.money import Money
 from actors.vocabulary.reason import Reason
 from tests.fakes.bank import DEPOSIT, DOUBTFUL, WAYS, Bank, Way, every_way
 
 DAY = 86_400.0
-PATIENT = {"ledger": {"hold_seconds": 365 * DAY}}  # no hold's time is up in this test
+PATIENT: dict[str, Any] = {"ledger": {"hold_seconds": 365 * DAY}}  # no hold's time is up in this test
 CLEARING = "clearing:simulated:EUR"
 
 debit_first = pytest.mark.parametrize("way", [way for way in WAYS if way.order == "debit-first"], ids=str)
@@ -108,7 +127,9 @@ def test_what_the_rail_never_received_is_sent_again_under_its_own_id(way: Way, t
         payment_id = bank.pay("TEST-NOTRECEIVED")
         bank.pass_time(20)
         assert (bank.status(payment_id), bank.journal(payment_id)) == ("completed", ("executed", 2, True))
-        instructions = [r.envelope.message for r in bank.timeline(payment_id) if sends_an_instruction(r.envelope.message)]
+        instructions = [
+            r.envelope.message for r in bank.timeline(payment_id) if sends_an_instruction(r.envelope.message)
+        ]
         assert len(instructions) == 2
         assert instructions[0] == instructions[1]
 
@@ -295,6 +316,46 @@ def test_cancelling_twice_is_cancelling_once(way: Way, tmp_path: Path) -> None:
         bank.rest()
         assert bank.status(payment_id) == "cancelled"
         assert bank.story(payment_id).count("PaymentCancelled") == 1
+
+
+@every_way
+@pytest.mark.parametrize("first", ["cancel", "clear"])
+def test_a_cancellation_and_a_clearance_in_one_turn_are_settled_by_the_gate(
+    first: str, way: Way, tmp_path: Path
+) -> None:
+    """Whichever comes first: the payment is cancelled or paid, and never both or neither."""
+    with Bank(tmp_path, way) as bank:
+        bank.open_account()
+        payment_id = bank.pay(name=DOUBTFUL)
+        bank.rest()
+        messages: list[tuple[str, Message]] = [
+            ("disbursement", CancelPayment(payment_id=payment_id, reason="no")),
+            ("aml", DecideReview(case_id=bank.case(payment_id), decision="clear", reason="yes")),
+        ]
+        bank.cell.post_many(messages if first == "cancel" else messages[::-1], payment_id=payment_id)
+        bank.pass_time(60)
+        status, executed = bank.status(payment_id), bank.journal(payment_id) is not None
+        assert (status, executed) in {("cancelled", False), ("completed", True)}
+        assert bank.balance() == (DEPOSIT - (1_000 if executed else 0), 0)
+        if executed:
+            assert refusal(bank, payment_id)
+
+
+@every_way
+def test_a_hold_expires_while_a_person_cancels(way: Way, tmp_path: Path) -> None:
+    """Both ask the gate: it closes once, the money goes back once, and the payment ends once."""
+    with Bank(tmp_path, way, ledger={"hold_seconds": 600}) as bank:
+        bank.open_account()
+        bank.faults.ignore("execution", ExecutePayment)
+        payment_id = bank.pay()
+        bank.pass_time(599)
+        bank.clock.jump(timedelta(seconds=10))
+        bank.cancel(payment_id)
+        bank.pass_time(60)
+        assert bank.status(payment_id) in ("cancelled", "rejected")
+        endings = [name for name in bank.story(payment_id) if name in ("PaymentCancelled", "PaymentRejected")]
+        assert len(endings) == 1
+        assert (bank.debit(payment_id), bank.balance()) == ("voided", (DEPOSIT, 0))
 
 
 # -- a step that timed out is compensated as if it had been done
@@ -701,6 +762,58 @@ def test_a_reaction_in_the_dead_letters_names_itself(
             assert bank.status(payment_id) == "cancelled"
 
 
+@pytest.mark.parametrize("order", ["debit-first", "screen-first"])
+@pytest.mark.parametrize(
+    ("failing", "account"),
+    [
+        (StartSaga, "TEST-OK"),
+        (AccountDebited, "TEST-OK"),
+        (BeneficiaryCleared, "TEST-OK"),
+        (PaymentExecuted, "TEST-OK"),
+        (DebitPosted, "TEST-OK"),
+        (ExecutionRejected, "TEST-REJECT-AC04"),
+        (DebitVoided, "TEST-REJECT-AC04"),
+        (ExecutionInDoubt, "TEST-LATE-100"),
+        (ReturnReceived, "TEST-RETURN-AC04"),
+        (ReturnBooked, "TEST-RETURN-AC04"),
+    ],
+)
+def test_a_saga_that_fails_at_an_answer_is_shown_and_goes_on(
+    failing: type[Message], account: str, order: str, tmp_path: Path
+) -> None:
+    """Its answers end in the dead letters: mended and retried, the payment comes to the end it would have had."""
+    with Bank(tmp_path, Way("orchestrated", order)) as bank:
+        bank.open_account()
+        bank.faults.fail("payment/", failing)
+        payment_id = bank.pay(account)
+        bank.pass_time(20 if failing is not ExecutionInDoubt else 80)
+        assert bank.status(payment_id) == "needs_attention"
+        assert f"can't take {failing.__name__}" in bank.reason(payment_id)[1]
+        bank.faults.mend()
+        assert bank.retry_dead_letters() >= 1
+        bank.pass_time(400)
+        ends = {"TEST-REJECT-AC04": "rejected", "TEST-RETURN-AC04": "returned"}
+        assert bank.status(payment_id) == ends.get(account, "completed")
+
+
+@every_way
+@pytest.mark.parametrize(("service", "failing"), [("notification", NotifyParties), ("replication", ReplicatePayment)])
+def test_a_follower_that_fails_leaves_the_payment_as_it_ended(
+    service: str, failing: type[Message], way: Way, tmp_path: Path
+) -> None:
+    """A mail or a copy is missing, and the letter is there; the payment is completed all the same."""
+    with Bank(tmp_path, way) as bank:
+        bank.open_account()
+        bank.faults.fail(service, failing)
+        payment_id = bank.pay()
+        bank.pass_time(20)
+        assert bank.status(payment_id) == "completed"
+        assert [letter[0] for letter in bank.letters()] == [service]
+        bank.faults.mend()
+        assert bank.retry_dead_letters() == 1
+        bank.rest()
+
+
 # -- intake
 
 
@@ -793,6 +906,7 @@ def changed(order: SubmitPayment) -> SubmitPayment:
 
 
 def sends_an_instruction(message: Message) -> bool:
+    """Whether it is what the rail gets."""
     return type(message).__name__ == "SubmitInstruction"
 
 
@@ -810,4 +924,3 @@ def mark_returned(bank: Bank, payment_id: str) -> None:
     connection.execute("UPDATE instructions SET state = 'returned' WHERE payment_id = ?", (payment_id,))
     connection.commit()
     connection.close()
-

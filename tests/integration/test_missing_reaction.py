@@ -71,9 +71,7 @@ def test_a_reaction_that_is_gone_from_the_code_is_named_and_the_payment_goes_on_
 
 
 @every_link
-def test_a_reaction_that_never_was_is_missed_all_the_same(
-    order: str, service: str, event: str, tmp_path: Path
-) -> None:
+def test_a_reaction_that_never_was_is_missed_all_the_same(order: str, service: str, event: str, tmp_path: Path) -> None:
     """Nobody remembers who should have reacted; the event and the order of steps are named."""
     with Bank(tmp_path, Way("choreographed", order)) as bank:
         bank.without.add((service, event))

@@ -25,34 +25,41 @@ def nothing(bank: Bank, payment_id: str) -> None:
 
 
 def some_time(bank: Bank, payment_id: str) -> None:
+    """The surprising second word of the bank has come."""
     bank.pass_time(2)
 
 
 def patience(bank: Bank, payment_id: str) -> None:
+    """The bank has been asked, and in vain for a minute."""
     bank.pass_time(90)
 
 
 def clear(bank: Bank, payment_id: str) -> None:
+    """A person looks at a held payment and lets it go on."""
     assert bank.status(payment_id) == "held"
     bank.decide(payment_id, "clear")
 
 
 def block(bank: Bank, payment_id: str) -> None:
+    """A person looks at a held payment and blocks it."""
     assert bank.status(payment_id) == "held"
     bank.decide(payment_id, "block")
 
 
 def cancel(bank: Bank, payment_id: str) -> None:
+    """A person cancels a held payment."""
     assert bank.status(payment_id) == "held"
     assert isinstance(bank.cancel(payment_id), CancellationTaken)
 
 
 def settle_executed(bank: Bank, payment_id: str) -> None:
+    """A person settles the doubt: paid."""
     patience(bank, payment_id)
     bank.settle(payment_id, executed=True)
 
 
 def settle_not_executed(bank: Bank, payment_id: str) -> None:
+    """A person settles the doubt: not paid."""
     patience(bank, payment_id)
     bank.settle(payment_id, executed=False)
 
@@ -121,7 +128,10 @@ def test_a_payment_ends_as_its_facts_say_whatever_the_way(outcome: Outcome, way:
         assert code == outcome.code
         assert outcome.words in words
         assert bank.postings() == outcome.postings
-        assert bank.balance() == (sum(n for (a, _, n, _), k in outcome.postings.items() if a == DEBTOR), outcome.pending)
+        assert bank.balance() == (
+            sum(n for (a, _, n, _), k in outcome.postings.items() if a == DEBTOR),
+            outcome.pending,
+        )
         known = bank.journal(payment_id)
         assert (known and (known[0], known[2])) == (outcome.journal and (outcome.journal, outcome.executed))
 
@@ -159,9 +169,14 @@ def test_every_outcome_leaves_the_same_story_for_those_who_follow(tmp_path: Path
     for at, way in enumerate(WAYS):
         data = tmp_path / str(at)
         data.mkdir()
-        with Bank(data, way, replicas=True) as bank:
+        with Bank(data, way, replication={"enabled": True}) as bank:
             prepare(bank)
-            ids = [bank.pay("TEST-OK"), bank.pay("TEST-REJECT-AC04"), bank.pay("TEST-RETURN-MD07"), bank.pay(name=BLOCKED)]
+            ids = [
+                bank.pay("TEST-OK"),
+                bank.pay("TEST-REJECT-AC04"),
+                bank.pay("TEST-RETURN-MD07"),
+                bank.pay(name=BLOCKED),
+            ]
             bank.pass_time(3)
             heard[way] = [endings(bank, payment_id) for payment_id in ids]
     assert len({str(each) for each in heard.values()}) == 1, heard

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.fakes.bank import BLOCKED, DEPOSIT, DOUBTFUL, GOOD, WAYS, Bank, Way
 
 OTHER = {"debit-first": "screen-first", "screen-first": "debit-first"}
 EACH = 100
-SLOW = {  # nothing is tried again, asked or given up before the crash, however slow the machine
+SLOW: dict[str, Any] = {  # nothing is tried again, asked or given up before the crash, however slow the machine
     "runtime": {"retry_initial_seconds": 60},
     "payment": {"timeout_factor": 100},
     "execution": {"query_after_seconds": 60, "doubt_after_seconds": 6_000},
@@ -88,5 +89,6 @@ def steps(bank: Bank, payment_id: str) -> list[str]:
 
 
 def expected(order: str) -> list[str]:
+    """In which order it is gathered by this order of steps."""
     evidence = ["AccountDebited", "BeneficiaryCleared"]
     return evidence if order == "debit-first" else evidence[::-1]

@@ -12,7 +12,7 @@ import pytest
 from actors.messaging.codec import decode, encode
 from actors.messaging.envelope import EVENT, Envelope
 from actors.replication.actor import REPLICA, Replication
-from actors.replication.messages import CopyPayment, ReplicatePayment
+from actors.replication.messages import CopyPayment, CopyPayments, ReplicatePayment
 from actors.replication.reactions import REACTIONS
 from actors.replication.replica import CannotReplicate, Replica
 from actors.replication.worker import ReplicationWorker
@@ -23,6 +23,7 @@ from config.settings import ReplicationSettings, Settings
 from tests.fakes.orders import an_order
 from tests.fakes.turn import FakeTurn, ServiceBench
 
+MIDNIGHT = 1_893_456_000_000_000  # 2030-01-01, UTC
 LATE = Reason("AB06", "no answer from the bank")
 
 
@@ -36,9 +37,9 @@ def version(turn: FakeTurn) -> int:
     """The version of the one copy that was handed over."""
     ((outbox, task),) = turn.tasks
     assert outbox == REPLICA
-    assert isinstance(task, CopyPayment)
+    assert isinstance(task, CopyPayments)
     assert decode(encode(task)) == task
-    return task.version
+    return task.copies[0].version
 
 
 def test_a_repeated_event_gives_the_same_copy_and_a_later_one_a_newer() -> None:
@@ -57,6 +58,22 @@ def test_nothing_is_handed_over_where_replication_is_disabled() -> None:
     assert hear(bench, "cell-0.1").tasks == []
 
 
+def test_the_copies_of_a_turn_go_as_one_task() -> None:
+    """One row of the outbox, whatever the number of payments."""
+    bench = ServiceBench(Replication)
+    service = bench.service
+    keep, FakeTurn.keep = FakeTurn.keep, lambda turn, actor: None  # type: ignore[method-assign]
+    try:
+        hear(bench, "cell-0.1")
+        turn = hear(bench, "cell-0.2")
+    finally:
+        FakeTurn.keep = keep  # type: ignore[method-assign]
+    service.write_back(turn)
+    ((_, task),) = turn.tasks
+    assert isinstance(task, CopyPayments)
+    assert [each.version for each in task.copies] == [1, 2]
+
+
 def test_every_end_is_copied_in_both_flows() -> None:
     """A saga publishes its ends too."""
     assert len(REACTIONS["*"]) == 5
@@ -66,7 +83,7 @@ def test_every_end_is_copied_in_both_flows() -> None:
 def copy(number: int = 1, status: str = "completed", version: int = 1, **changes: Any) -> CopyPayment:
     """One copy."""
     reason = LATE if status == "needs_attention" else None
-    return CopyPayment(status=status, order=an_order(number, **changes), reason=reason, version=version)
+    return CopyPayment(status=status, order=an_order(number, **changes), reason=reason, version=version, at=MIDNIGHT)
 
 
 def rows(data: Path, columns: str = "payment_id, status") -> list[tuple[Any, ...]]:
@@ -77,7 +94,7 @@ def rows(data: Path, columns: str = "payment_id, status") -> list[tuple[Any, ...
 
 def test_a_copy_holds_the_order_and_what_became_of_it(tmp_path: Path) -> None:
     """A report needs no other source."""
-    Replica("", tmp_path).write([copy(status="needs_attention", version=1_893_456_000_000_000)])
+    Replica("", tmp_path).write([copy(status="needs_attention")])
     columns = "status, reason, reason_text, amount_minor, amount, currency, creditor_name, created_at, updated_at"
     midnight = "2030-01-01T00:00:00+00:00"
     assert rows(tmp_path, columns) == [
@@ -139,7 +156,9 @@ class Bench:
 
     def perform(self, *copies: CopyPayment) -> list[int | None]:
         """Hand over copies, numbered by their orders; returns which tasks are finished so far."""
-        self.worker.perform([Handed(int(each.order.payment_id[1:7]), each, "", False) for each in copies])
+        self.worker.perform(
+            [Handed(int(each.order.payment_id[1:7]), CopyPayments(copies=(each,)), "", False) for each in copies]
+        )
         return [answer.finishes for answer in self.answers]
 
 

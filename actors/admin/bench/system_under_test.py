@@ -33,7 +33,7 @@ class SystemUnderTest:
 
     def __init__(self, topology: str, settings: Iterable[str] = ()) -> None:
         self.topology = topology
-        self._settings = ["execution.delay_ms=[0,0]", "replication.enabled=false", "log.level=warning", *settings]
+        self._settings = ["execution.delay_ms=[0,0]", "log.level=warning", *settings]
         self._directory = tempfile.TemporaryDirectory(prefix="paysaga-bench-")
         self.data = Path(self._directory.name) / "data"
         self.start_s = 0.0

@@ -44,8 +44,8 @@ def load(invocation: Invocation) -> int:
     commands = [(number, what) for number, what in lines if not isinstance(what, str)]
     opened = already = 0
     if commands:
-        with invocation.system() as client, screen.progress("accounts", len(commands)) as advance:
-            for number, error, known in open_accounts(client, commands):
+        with screen.progress("accounts", len(commands)) as advance:
+            for number, error, known in open_accounts(lambda: invocation.connect(invocation.data), commands):
                 advance(1)
                 if error:
                     refused.append({"line": number, "error": error})
@@ -151,13 +151,28 @@ def _accounts_table(invocation: Invocation, accounts: list[dict[str, Any]]) -> N
 
 
 def _account_page(invocation: Invocation, account: dict[str, Any]) -> None:
+    from actors.admin.tables import moment
+
     screen = invocation.screen
-    screen.facts((name.replace("_", " "), value) for name, value in account.items() if name != "postings")
-    postings = account["postings"]
-    if postings:
+    screen.facts(
+        [
+            ("account", account["account_id"]),
+            ("owner", account["owner"]),
+            ("email", account["email"]),
+            ("currency", account["currency"]),
+            ("posted", account["posted"]),
+            ("pending", account["pending"]),
+            ("available", account["available"]),
+            ("overdraft", account["overdraft"]),
+            ("state", "closed" if account["closed"] else "open"),
+        ]
+    )
+    if account["postings"]:
         screen.say("")
-        columns = tuple(f">{name}" if name == "amount" else name for name in postings[0])
-        screen.table(columns, [tuple(posting.values()) for posting in postings])
+        screen.table(
+            ("posted at", "kind", "reference", ">amount"),
+            [(moment(row["at"]), row["kind"], row["reference"], row["amount"]) for row in account["postings"]],
+        )
 
 
 def _open_arguments(parser: argparse.ArgumentParser) -> None:

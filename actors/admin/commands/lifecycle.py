@@ -112,17 +112,10 @@ def prepare(data: Path) -> None:
 
 def addresses(data: Path) -> dict[str, Any]:
     """Where the running system listens: its socket, and its HTTP address where it has one."""
+    from actors.admin.status import http_address
     from actors.gateway.protocol import SOCKET
 
     return {"socket": str(data / SOCKET), "http": http_address(data)}
-
-
-def http_address(data: Path) -> str | None:
-    """The HTTP API's address as the gateway wrote it down, or None."""
-    try:
-        return (data / "run" / "http").read_text("utf-8").strip() or None
-    except OSError:
-        return None
 
 
 def not_running(data: Path) -> str:

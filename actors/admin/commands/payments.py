@@ -103,6 +103,8 @@ def list_batches(invocation: Invocation) -> int:
 
 def show_batch(invocation: Invocation) -> int:
     """One submitted file: counts and sums per currency and status."""
+    from actors.admin.tables import moment
+
     batch_id = invocation.arguments.batch_id
     with invocation.reading() as reading:
         batch = reading.batch(batch_id)
@@ -111,7 +113,15 @@ def show_batch(invocation: Invocation) -> int:
 
     def render(batch: dict[str, Any]) -> None:
         screen = invocation.screen
-        screen.facts((name.replace("_", " "), value) for name, value in batch.items() if name != "by_status")
+        screen.facts(
+            [
+                ("batch", batch["batch_id"]),
+                ("file", batch["file_name"]),
+                ("submitted", moment(batch["created_at"])),
+                ("orders", batch["orders"]),
+                ("payments", batch["payments"]),
+            ]
+        )
         screen.say("")
         columns = ("currency", "status", ">payments", ">amount")
         screen.table(

@@ -1,0 +1,160 @@
+"""Documentation pages as scripts: the commands of their `console` blocks, run in order, and what they print.
+
+What changes from run to run is made alike on both sides: times, durations, process numbers. Ids of payments,
+cases and dead letters are matched in the order in which they appear, so that a later command on the page means
+the id that this run gave.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+HOME: Final = "/srv/paysaga"  # where the pages say that the repository is
+PATIENCE: Final = 60
+ANYTHING: Final = "…"  # a line of its own that stands for any number of lines
+
+_BLOCK: Final = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_ID: Final = re.compile(r"\b[PCDR]01[0-9A-Z]{3,}-[0-9a-f]{2}\b")
+_COUNTED: Final = ("status", "directory", "verify")  # commands whose figures depend on the run
+_ALIKE: Final = (
+    (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?(\+00:00)?"), "MOMENT"),
+    (re.compile(r"\b\d\d:\d\d:\d\d(\.\d+)?\b"), "TIME"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "DATE"),
+    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "UUID"),
+    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f-]*…"), "UUID"),
+    (re.compile(r"\bclient/[0-9a-f./]+"), "CLIENT"),
+    (re.compile(r"\b[\d.]+ s\b"), "SECONDS"),
+    (re.compile(r"\bpid \d+|\bprocess \d+"), "PROCESS"),
+    (re.compile(r"[ \t]+"), " "),
+)
+
+
+@dataclass
+class Step:
+    """One command of a page, with the lines that the page shows under it."""
+
+    command: str
+    shown: list[str]
+    printed: list[str] | None = None
+
+
+class PageRun:
+    """A page's commands, run in a copy of the code with a data directory of its own."""
+
+    def __init__(self, page: Path, place: Path) -> None:
+        self._text = page.read_text("utf-8")
+        self._place = place
+        self._ids: dict[str, str] = {}
+        self.steps = [step for block in _BLOCK.findall(self._text) for step in _steps(block)]
+
+    def run(self) -> None:
+        """Run every command; each one's output is kept with it."""
+        try:
+            for step in self.steps:
+                step.printed = self._output(self._renamed(step.command)).splitlines()
+                new = _unique(_ID.findall("\n".join(step.printed)))
+                old = [name for name in _unique(_ID.findall("\n".join(step.shown)))]
+                for before, now in zip(old, new, strict=False):
+                    self._ids.setdefault(before, now)
+        finally:
+            self._output("python system.py stop --now")
+
+    def differences(self) -> list[str]:
+        """Where the page no longer says what the commands print."""
+        return [
+            f"$ {step.command}\n  the page:\n{_indent(step.shown)}\n  printed:\n{_indent(step.printed or [])}"
+            for step in self.steps
+            if not _match(self._alike(step, step.shown), self._alike(step, step.printed or []))
+        ]
+
+    def rewritten(self) -> str:
+        """The page with what was printed in place of what it showed."""
+        steps = iter(self.steps)
+
+        def block(match: re.Match[str]) -> str:
+            lines = []
+            for _ in _steps(match.group(1)):
+                step = next(steps)
+                lines += [f"$ {self._renamed(step.command)}", *_with_gaps(step)]
+            return "```console\n" + "\n".join(lines).replace("\n\n$ ", "\n$ ") + "\n```"
+
+        return _BLOCK.sub(block, self._text)
+
+    def _alike(self, step: Step, lines: list[str]) -> list[str]:
+        text = self._renamed("\n".join(lines))
+        for pattern, word in _ALIKE:
+            text = pattern.sub(word, text)
+        if any(f"system.py {name}" in step.command for name in _COUNTED):
+            text = re.sub(r"\d[\d.,]*", "N", text)
+        return [line.strip() for line in text.splitlines() if line.strip()]
+
+    def _renamed(self, text: str) -> str:
+        return _ID.sub(lambda match: self._ids.get(match.group(), match.group()), text)
+
+    def _output(self, command: str) -> str:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PAYSAGA_")}
+        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=self._place,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        return done.stdout.replace(str(self._place), HOME)
+
+
+def copy_of_the_code(place: Path) -> Path:
+    """What a reader has after cloning, as far as the pages need it."""
+    for name in ("actors", "config"):
+        shutil.copytree(ROOT / name, place / name)
+    shutil.copy2(ROOT / "system.py", place / "system.py")
+    return place
+
+
+def _steps(block: str) -> list[Step]:
+    steps: list[Step] = []
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            steps.append(Step(line[2:], []))
+        elif line.startswith("> ") and not steps[-1].shown:
+            steps[-1].command += "\n" + line
+        else:
+            steps[-1].shown.append(line)
+    return steps
+
+
+def _with_gaps(step: Step) -> list[str]:
+    """What was printed; where the page left lines out, they stay out."""
+    printed = step.printed or []
+    if ANYTHING not in step.shown:
+        return printed
+    kept: list[str] = []
+    for at, line in enumerate(step.shown):
+        kept.append(line if line == ANYTHING else (printed[at] if at < len(printed) and not kept.count("…") else line))
+    return kept
+
+
+def _match(shown: list[str], printed: list[str]) -> bool:
+    pattern = "".join("(?:.*\n)*?" if line == ANYTHING else re.escape(line) + "\n" for line in shown)
+    return re.fullmatch(pattern, "".join(line + "\n" for line in printed)) is not None
+
+
+def _unique(names: list[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def _indent(lines: list[str]) -> str:
+    return "\n".join(f"    {line}" for line in lines)
