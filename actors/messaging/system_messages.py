@@ -50,7 +50,7 @@ class Awaited(Reply):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryDeadLetters(Command):
-    """Deliver these dead letters again (`ids` empty: all). Answered by `DeadLettersDone`."""
+    """Deliver these dead letters again (`ids` empty: the oldest, some hundreds). Answered by `DeadLettersDone`."""
 
     ids: tuple[str, ...] = ()
 

@@ -34,9 +34,9 @@ class DeadLetters(Service):
     def retry(self, command: RetryDeadLetters, turn: Turn) -> None:
         """Deliver dead letters again; those that fail again come back."""
         letters = self.retries.exhume(command.ids)
-        for actor, envelope in letters:
-            self.turns.redeliver(actor, envelope)
         turn.answer(DeadLettersDone(count=len(letters)))
+        for actor, envelope in letters:  # last: what is in the mail can't be taken back if this handler fails
+            self.turns.redeliver(actor, envelope)
 
     def drop(self, command: DropDeadLetter, turn: Turn) -> None:
         """Give one up, with a reason."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from thespian.actors import ActorAddress, ActorExitRequest, ChildActorExited
@@ -37,7 +38,7 @@ class InProcessSystem(ActorSystemBase):  # type: ignore[misc]  # Thespian ships 
         self._pendingSends: deque[Any] = deque()
         self._families: list[tuple[str, type[Service], str]] = []
         self._classes: dict[str, type[Service]] = {}
-        self.residents: dict[str, ActorRef] = {}  # actors of families, the longest unused first
+        self.residents: dict[str, ActorRef] = {}  # actors of families, the longest in memory first
         self.exited: Callable[[str], None] = lambda name: None
 
     def host(self, service: type[Service]) -> None:
@@ -84,10 +85,10 @@ class InProcessSystem(ActorSystemBase):  # type: ignore[misc]  # Thespian ships 
             self.drop(name)
 
     def drop_idle(self, keep: int) -> None:
-        """Let actors of families leave memory, the longest unused first, until at most `keep` are left."""
+        """Let actors of families leave memory, those that have been there longest first, until `keep` are left."""
         excess = len(self.residents) - keep
         if excess > 0:
-            for name in list(self.residents)[:excess]:
+            for name in list(islice(self.residents, excess)):
                 self.drop(name)
 
     def kill(self, name: str) -> bool:

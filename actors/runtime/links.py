@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from actors.messaging.codec import pack, unpack
+from actors.messaging.codec import pack
 from actors.messaging.envelope import Envelope
-from actors.messaging.frames import LINK, FrameContent, pack_frame
+from actors.messaging.frames import LINK, FrameContent, join_frame
 from actors.store.session import Migration, Session
 
 MIGRATIONS = (
@@ -80,7 +80,7 @@ class Links:
     def take(self, peer: str, content: FrameContent) -> list[Any]:
         """The envelopes (as fields) of a frame that have not been taken before; nothing after a gap."""
         link = self._links.get(peer)
-        if link is None or not content.envelopes:
+        if link is None or not content.envelopes or content.number < 1:
             return []
         link.owes_answer = True
         known = link.last_in + 1 - content.number
@@ -91,11 +91,6 @@ class Links:
             link.last_in += len(fresh)
             self._touched.add(peer)
         return fresh
-
-    @property
-    def dirty(self) -> bool:
-        """Whether there is something to store that is worth a turn."""
-        return bool(self._new or self._touched)
 
     def write(self) -> None:
         """Store the turn's changes; called once, before the commit."""
@@ -119,7 +114,8 @@ class Links:
         """The turn was abandoned (inside a new transaction: it reads)."""
         self.committed()
         for link in self._links.values():
-            link.last_out = link.last_in = 0
+            link.last_out = link.last_in = link.acknowledged = 0
+            link.under_way = None
         self.open()
 
     def frames(self, now: datetime) -> list[tuple[str, bytes]]:
@@ -137,7 +133,7 @@ class Links:
                 link.under_way = (rows[-1][0], now)
             if rows or link.owes_answer:
                 number = rows[0][0] if rows else 0
-                frames.append((peer, pack_frame(LINK, number, link.last_in, [unpack(row[1]) for row in rows])))
+                frames.append((peer, join_frame(LINK, number, link.last_in, [row[1] for row in rows])))
                 link.owes_answer = False
         return frames
 

@@ -29,6 +29,8 @@ MIGRATIONS = (
 )
 
 WINDOW: Final = 4_096  # tasks a worker may have in memory; the others wait in the store
+FIRST_PAUSE_S: Final = 0.05  # before a worker that failed tries again; doubled each time
+LONGEST_PAUSE_S: Final = 5.0
 
 
 class Outboxes:
@@ -160,35 +162,47 @@ class WorkerThread:
             self._tasks.extend(tasks)
             self._wake.notify()
 
-    def stop(self, timeout: float) -> None:
-        """Let it finish the batch in hand; what it has not done is handed over again after the next start."""
+    def tell_to_stop(self) -> None:
+        """Let it finish the batch in hand, and no other; returns at once."""
         with self._wake:
             self._stopping = True
             self._wake.notify()
+
+    def stop(self, timeout: float) -> None:
+        """Wait until it has stopped; what it has not done is handed over again after the next start."""
+        self.tell_to_stop()
         if self._thread.is_alive():
             self._thread.join(timeout)
 
     def _run(self) -> None:
+        """A worker's own defect, or a broken world, ends no thread: nothing is lost, all is tried again."""
         name = self._worker.outbox
-        self._worker.open(lambda answers: self._answers(name, answers))
-        pause = 0.05
-        while True:
-            batch = self._next_batch()
-            if batch is None:
-                break
+        batch: list[Handed] = []
+        is_open, pause = False, FIRST_PAUSE_S
+        while not self._stopping:
             try:
+                if not is_open:
+                    self._worker.open(lambda answers: self._answers(name, answers))
+                    is_open = True
+                next_batch = self._next_batch()
+                if next_batch is None:
+                    break
+                batch = next_batch
                 self._worker.perform(batch)
-                pause = 0.05
+                batch, pause = [], FIRST_PAUSE_S
             except Exception:
-                # A worker's own defect or a broken world: nothing is lost, the batch is handed to it again.
                 self._log.exception("worker failed", tasks=len(batch))
-                with self._wake:
-                    self._tasks.extendleft(
-                        Handed(task.outbox_id, task.task, task.payment_id, True) for task in reversed(batch)
-                    )
-                    self._wake.wait_for(lambda: self._stopping, timeout=pause)
-                pause = min(5.0, pause * 2)
-        self._worker.close()
+                self._take_back(batch, pause)
+                batch, pause = [], min(LONGEST_PAUSE_S, pause * 2)
+        if is_open:
+            self._worker.close()
+
+    def _take_back(self, batch: list[Handed], pause: float) -> None:
+        with self._wake:
+            self._tasks.extendleft(
+                Handed(task.outbox_id, task.task, task.payment_id, True) for task in reversed(batch)
+            )
+            self._wake.wait_for(lambda: self._stopping, timeout=pause)
 
     def _next_batch(self) -> list[Handed] | None:
         with self._wake:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from actors.messaging.codec import envelope_from, micros, moment, pack, unpack
+from actors.messaging.codec import CannotDecode, envelope_from, micros, moment, pack, unpack
 from actors.messaging.envelope import Envelope
 from actors.store.session import Migration, Session
 
@@ -16,8 +17,8 @@ MIGRATIONS = (
         1,
         (
             # due is set for the first of those parked for one payment at one actor; the others wait behind it
-            "CREATE TABLE parked (seq INTEGER PRIMARY KEY AUTOINCREMENT, actor TEXT NOT NULL, conversation TEXT NOT NULL,"
-            " due INTEGER, attempt INTEGER NOT NULL, cause TEXT NOT NULL, envelope BLOB NOT NULL)",
+            "CREATE TABLE parked (seq INTEGER PRIMARY KEY AUTOINCREMENT, actor TEXT NOT NULL,"
+            " conversation TEXT NOT NULL, due INTEGER, attempt INTEGER NOT NULL, cause TEXT NOT NULL, envelope BLOB NOT NULL)",
             "CREATE INDEX parked_due ON parked (due) WHERE due IS NOT NULL",
             "CREATE INDEX parked_conversations ON parked (actor, conversation, seq)",
             "CREATE TABLE dead_letters (id TEXT PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL,"
@@ -30,6 +31,9 @@ MIGRATIONS = (
         ),
     ),
 )
+
+EXHUMED_AT_ONCE: Final = 500  # dead letters that are delivered again in one turn: each may make a score of messages
+MESSAGE, TARGET, PAYMENT = (Envelope._fields.index(name) for name in ("message", "target", "payment_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +120,32 @@ class Retries:
              cause[:2_000], pack(envelope)),
         )  # fmt: skip
 
+    def bury_unread(self, letter_id: str, fields: Any, *, now: datetime, cause: str) -> None:
+        """Put an envelope that nobody can decode into the dead letters as it came: a later program may read it."""
+        actor, payment_id, name = _legible(fields)
+        self._session.write(
+            "INSERT INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (letter_id, micros(now), actor, payment_id, name, 1, cause[:2_000], pack(fields)),
+        )
+
     def exhume(self, ids: tuple[str, ...]) -> list[tuple[str, Envelope]]:
-        """Take dead letters (all of them where `ids` is empty) out, to be delivered again: actor and envelope."""
+        """Take dead letters (the oldest where `ids` is empty) out, to be delivered again: actor and envelope.
+
+        They come in the order in which they were buried, whatever that of `ids` is. Those that can't be decoded stay.
+        """
         rows: list[Any] = []
-        if ids:
-            for letter_id in ids:
-                rows += self._session.all("SELECT id, actor, envelope FROM dead_letters WHERE id = ?", (letter_id,))
-        else:
-            rows = self._session.all("SELECT id, actor, envelope FROM dead_letters ORDER BY at, id LIMIT 1000")
-        self._session.write_many("DELETE FROM dead_letters WHERE id = ?", [(row[0],) for row in rows])
-        return [(actor, envelope_from(unpack(data))) for _, actor, data in rows]
+        for letter_id in dict.fromkeys(ids):
+            rows += self._session.all("SELECT at, id, actor, envelope FROM dead_letters WHERE id = ?", (letter_id,))
+        if not ids:
+            rows = self._session.all(
+                "SELECT at, id, actor, envelope FROM dead_letters ORDER BY at, id LIMIT ?", (EXHUMED_AT_ONCE,)
+            )
+        letters = []
+        for _, letter_id, actor, data in sorted(rows):
+            with suppress(CannotDecode):
+                letters.append((letter_id, actor, envelope_from(unpack(data))))
+        self._session.write_many("DELETE FROM dead_letters WHERE id = ?", [(letter_id,) for letter_id, _, _ in letters])
+        return [(actor, envelope) for _, actor, envelope in letters]
 
     def drop(self, letter_id: str, reason: str, now: datetime) -> bool:
         """Give a dead letter up; it is kept, with the reason, apart from those that can be retried."""
@@ -144,6 +164,15 @@ class Retries:
     def _look_due(self) -> None:
         row = self._session.one("SELECT min(due) FROM parked WHERE due IS NOT NULL")
         self.next_due = moment(row[0]) if row and row[0] is not None else None
+
+
+def _legible(fields: Any) -> tuple[str, str, str]:
+    """What can be made out of an envelope that can't be decoded: target, payment and message's name."""
+    if not isinstance(fields, list) or len(fields) <= PAYMENT:
+        return "", "", ""
+    pair = fields[MESSAGE]
+    name = pair[0] if isinstance(pair, list) and pair else ""
+    return str(fields[TARGET]), str(fields[PAYMENT]), str(name)
 
 
 def conversation(envelope: Envelope) -> str:

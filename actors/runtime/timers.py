@@ -27,6 +27,7 @@ class Timers:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._changes: dict[tuple[str, str], tuple[datetime, Envelope] | None] = {}
+        self._held_until: datetime | None = None
         self.next_due: datetime | None = None
 
     def change(self, owner: str, key: str, due: datetime | None, envelope: Envelope) -> None:
@@ -57,7 +58,13 @@ class Timers:
     def look(self) -> None:
         """Read when the next timer is due."""
         row = self._session.one("SELECT due FROM timers ORDER BY due LIMIT 1")
-        self.next_due = moment(row[0]) if row else None
+        due = moment(row[0]) if row else None
+        self.next_due = due if due is None or self._held_until is None else max(due, self._held_until)
+
+    def hold_until(self, until: datetime) -> None:
+        """Let none fire before `until`, overdue or not (inside a transaction: it reads)."""
+        self._held_until = until
+        self.look()
 
     def take_due(self, now: datetime, limit: int) -> list[Envelope]:
         """Remove and return up to `limit` timers that are due, the oldest first."""

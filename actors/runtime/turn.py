@@ -340,11 +340,16 @@ class Turns:
             "dead letter", id=letter_id, actor=actor, type=name, cause=cause, payment_id=envelope.payment_id or None
         )
         effects.begin(actor, envelope)
-        if envelope.kind in (COMMAND, OPERATOR):
+        if envelope.kind in (COMMAND, OPERATOR) and self._hears_failures(envelope.sender):
             effects.answer(Failed(failed_message_id=envelope.message_id, failed_type=name, cause=cause))
         elif envelope.payment_id:
             effects.publish(ReactionFailed(subscriber=actor, event_type=name, dead_letter_id=letter_id, cause=cause))
         self._take()
+
+    def _hears_failures(self, sender: str) -> bool:
+        """Whether whoever sent a command does something about its failure; else the payment's watchers must."""
+        ref = None if sender[:7] == CLIENT else self._system.find(sender)
+        return ref is None or Failed in ref.instance.handlers
 
     def _committed(self, handled: int) -> None:
         self._outboxes.release()

@@ -323,6 +323,7 @@ class Bank:
         return found[0] if found else None
 
     def timeline(self, payment_id: str) -> list[Record]:
+        """The payment's lines of the log."""
         session = self.cell.core._session
         session.begin()
         records = log.timeline(session, payment_id)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from actors.messaging import codec
 from actors.messaging.codec import decode, encode
 from actors.messaging.envelope import EVENT, Envelope
 from actors.replication.actor import REPLICA, Replication
@@ -22,6 +23,8 @@ from actors.vocabulary.reason import Reason
 from config.settings import ReplicationSettings, Settings
 from tests.fakes.orders import an_order
 from tests.fakes.turn import FakeTurn, ServiceBench
+
+codec.register(CopyPayments)
 
 MIDNIGHT = 1_893_456_000_000_000  # 2030-01-01, UTC
 LATE = Reason("AB06", "no answer from the bank")
