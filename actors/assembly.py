@@ -37,10 +37,9 @@ def load_messages() -> None:
     """Make every message class known to the codec."""
     codec.register_module(system_messages)
     for name in (*SERVICES, "directory"):
-        for room in ("messages", "actor", "saga", "worker"):
-            module = _module(name, room)
-            if module is not None:
-                codec.register_module(module)
+        module = _module(name, "messages")  # no other room defines any, and a command that reads needs no more
+        if module is not None:
+            codec.register_module(module)
 
 
 def services() -> tuple[type[Service], ...]:

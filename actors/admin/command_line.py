@@ -40,6 +40,7 @@ _SPEAKING: Final = {
     "actors.vocabulary.money": ("BadAmount",),
     "actors.aml.watchlist": ("BadWatchlist",),
     "config.settings": ("BadSettings",),
+    "actors.disbursement.files": ("BadOrderFile",),
 }
 
 
@@ -55,10 +56,10 @@ def main(
 
     `plan` says what a system's settings mean to its processes; `connect` reaches a running system.
     """
-    from actors.admin.commands import COMMANDS, GROUPS
-
     screen = Screen(stdout, stderr)
     try:
+        from actors.admin.commands import COMMANDS, GROUPS
+
         parser = command_parser(argparse.ArgumentParser, COMMANDS, GROUPS)
         arguments = parser.parse_args(argv)
         if not hasattr(arguments, "command"):
@@ -68,6 +69,8 @@ def main(
         return end.code if isinstance(end.code, int) else FAILED
     except BrokenPipeError:
         return _nobody_reads(screen)
+    except KeyboardInterrupt:
+        return _report(screen, "interrupted before anything was done", INTERRUPTED)
     screen.as_json = getattr(arguments, "json", False)
     given = arguments.data or os.environ.get("PAYSAGA_DATA") or "data"
     invocation = Invocation(arguments, Path(given), screen, plan, connect or connect_to)

@@ -40,6 +40,7 @@ class OneCell:
     def crash(self) -> None:
         """End it as `kill -9` would, as far as its store can tell; then recover."""
         self.core._session.roll_back()
+        self.core._session.close()  # so that closing writes nothing more
         marker = self.core._marker
         self.core._marker = _NoMarker()  # type: ignore[assignment]  # the mark stays as it is
         self.core.close()
