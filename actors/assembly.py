@@ -82,7 +82,7 @@ def hosting(settings: Settings, cell: str) -> Hosting:
 
 
 def preload() -> None:
-    """Import every room that a cell needs: once, before the cells are forked, so that no replacement spends time on it."""
+    """Import every room that a cell needs: once, before the cells are forked, so that no replacement has to."""
     load_messages()
     services()
     reactions()

@@ -121,7 +121,7 @@ class AmlSettings(Section):
         default=(str(SAMPLES / "watchlist.csv"),), description="lists in force from the first start"
     )
     block_at: float = Field(default=95, ge=0, le=100, description="score from which a beneficiary is blocked")
-    hold_at: float = Field(default=85, ge=0, le=100, description="score from which a person must decide")
+    hold_at: float = Field(default=72, ge=0, le=100, description="score from which a person must decide")
     review_seconds: float = Field(
         default=2 * 86_400, gt=0, description="time a person has to decide before the review is overdue"
     )
@@ -176,16 +176,6 @@ class TrackerSettings(Section):
     sweep_seconds: float = Field(default=1, gt=0, description="how often deadlines are looked at")
 
 
-class GatewaySettings(Section):
-    """The HTTP API and the web console. Only this machine can reach them unless `host` says otherwise."""
-
-    http: bool = Field(default=True, description="whether the HTTP API and the console are offered at all")
-    host: str = Field(default="127.0.0.1", description="the address they listen on")
-    port: int = Field(
-        default=0, ge=0, le=65_535, description="their port; 0: a free one, written into the data directory"
-    )
-
-
 class LogSettings(Section):
     """Logging."""
 
@@ -213,7 +203,6 @@ class Settings(BaseSettings):
     notification: NotificationSettings = NotificationSettings()
     replication: ReplicationSettings = ReplicationSettings()
     tracker: TrackerSettings = TrackerSettings()
-    gateway: GatewaySettings = GatewaySettings()
     log: LogSettings = LogSettings()
 
     @classmethod

@@ -77,11 +77,13 @@ def pay_one(client: Any, data: Path, order: SubmitPayment, wait_seconds: float |
     """
     from actors.admin.reading import Reading
 
-    accepted = client.request(order, "disbursement", slot_of(order.idempotency_key))
+    patience = () if wait_seconds is None else (wait_seconds,)
+    began = time.monotonic()
+    accepted = client.request(order, "disbursement", slot_of(order.idempotency_key), *patience)
     if not isinstance(accepted, PaymentAccepted):
         raise CommandFailed(refusal_of(accepted))
     if wait_seconds is not None:
-        client.wait(accepted.payment_id, wait_seconds)
+        client.wait(accepted.payment_id, max(0.0, wait_seconds - (time.monotonic() - began)))
     reading = Reading.open(data)
     try:
         document = _when_readable(reading, accepted.payment_id) or just_received(order, accepted.payment_id)

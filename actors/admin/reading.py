@@ -158,6 +158,13 @@ class Reading:
 
         return sorted(self._each(queries.reviews), key=lambda case: str(case["opened_at"]))
 
+    def payment_of_case(self, case_id: str) -> str | None:
+        """The payment that a case is about, or None."""
+        from actors.aml import queries
+
+        case = self._first(lambda reader: queries.review(reader, case_id))
+        return None if case is None else str(case["payment_id"])
+
     def dead_letters(self) -> list[dict[str, Any]]:
         """Messages that no handler could take, the oldest first."""
         from actors.runtime import queries

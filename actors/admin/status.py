@@ -17,7 +17,6 @@ def system_status(client: Any, data: Path) -> dict[str, Any]:
     """State, processes, mailboxes, restarts, rates, and payments by status, of a running system."""
     document = _reported(client)
     document["data"] = str(data)
-    document["http"] = http_address(data)
     return document | _stored(data)
 
 
@@ -49,7 +48,6 @@ def render(screen: Screen, document: dict[str, Any]) -> None:
         [
             ("state", document["state"]),
             ("data", document["data"]),
-            ("API, console", document.get("http")),
             ("throughput", f"{rates['payments_per_s']:,.1f} payments/s, {rates['messages_per_s']:,.1f} messages/s"),
             ("dead letters", document["dead_letters"] or ""),
         ]
@@ -77,14 +75,6 @@ def render(screen: Screen, document: dict[str, Any]) -> None:
     payments = [(status, number) for status, number in document["payments"].items() if number]
     screen.say("")
     screen.table(("payments", ">number"), payments, empty="no payments yet")
-
-
-def http_address(data: Path) -> str | None:
-    """Where the HTTP API and the console listen, as the gateway wrote it down, or None."""
-    try:
-        return (data / "run" / "http").read_text("utf-8").strip() or None
-    except OSError:
-        return None
 
 
 def _stored(data: Path) -> dict[str, Any]:

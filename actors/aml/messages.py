@@ -91,6 +91,7 @@ class DecideReview(Command):
     case_id: str
     decision: str
     reason: str
+    payment_id: str = ""  # the case's payment, so that the decision stands in its timeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

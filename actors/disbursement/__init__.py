@@ -1,0 +1,1 @@
+"""Disbursement: takes payment orders in, starts payments and says how each ended."""

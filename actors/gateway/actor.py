@@ -55,7 +55,9 @@ class GatewayActor(Actor):  # type: ignore[misc]  # thespian ships no types
         if self.server is None:
             return
         for cell, payload in self.server.frames(time.monotonic()):
-            self.send(self.peers[cell], Frame(self.name, payload))
+            address = self.peers.get(cell)
+            if address is not None:  # a cell that is down gets it when it is back
+                self.send(address, Frame(self.name, payload, cell))
         for number, request in self.server.requests():
             self.send(self.supervisor, Control(number, request))
 

@@ -1,0 +1,1 @@
+"""The Ledger: accounts, holds and postings, in double entry."""

@@ -113,9 +113,10 @@ def violations(reader: Reader) -> list[str]:
     found += [
         f"debit {name} is {state} and has {count} postings"
         for name, state, count in reader.all(
-            "SELECT d.debit_id, d.state, COUNT(p.reference) FROM debits d LEFT JOIN postings p"
-            " ON p.reference = d.debit_id AND p.kind = 'payment' GROUP BY d.debit_id, d.state"
-            " HAVING COUNT(p.reference) <> CASE d.state WHEN 'posted' THEN 2 ELSE 0 END"
+            "SELECT d.debit_id, d.state, COALESCE(p.number, 0) FROM debits d LEFT JOIN"
+            " (SELECT reference, COUNT(*) AS number FROM postings WHERE kind = 'payment' GROUP BY reference) p"
+            " ON p.reference = d.debit_id"
+            " WHERE COALESCE(p.number, 0) <> CASE d.state WHEN 'posted' THEN 2 ELSE 0 END"
         )
     ]
     return found

@@ -69,14 +69,18 @@ class Cell(Actor):  # type: ignore[misc]  # thespian ships no types
             if handle is not None:
                 handle(self, message, sender)
         except Exception:
-            log.exception("%s can't go on after a %s", self.name, type(message).__name__)
-            self._end()
+            try:
+                log.exception("%s can't go on after a %s", self.name, type(message).__name__)
+            finally:
+                self._end()
         return ThespianWatch([self.core.fileno()] if self.core else [])
 
     def _end(self) -> NoReturn:
         """End this process at once: what it is after a restart is what its last commit says."""
-        sys.stderr.flush()
-        os._exit(CORE_FAILED)
+        try:
+            sys.stderr.flush()
+        finally:
+            os._exit(CORE_FAILED)
 
     def _configure(self, message: Configure, sender: Any) -> None:
         self.name = message.name

@@ -27,6 +27,7 @@ class Child:
     beat: int = 0  # number of the last heartbeat
     beat_at: float = 0.0
     beat_open: bool = False
+    refused: bool = False  # it has said that it can't start now, and why
     reason: str | None = None  # why it last failed, or was given up
     report: dict[str, Any] = field(default_factory=dict)
 

@@ -43,7 +43,7 @@ from actors.runtime.retries import Backoff, Retries
 from actors.runtime.service import Answer, CellContext, Service, Started, Worker
 from actors.runtime.supervision import GiveUp, RestartHistory, SupervisionSpec, after_failure
 from actors.runtime.timers import Timers
-from actors.runtime.turn import ENDED_THE_PROCESS, Inputs, Turns, TurnTooLong
+from actors.runtime.turn import ENDED_THE_PROCESS, Inputs, Turns, TurnVoid
 from actors.store.partitions import PartitionMap
 from actors.store.session import StoreFailed, StoreRefused
 from actors.store.sqlite import SqliteSession
@@ -194,6 +194,8 @@ class CellCore:
     def close(self) -> None:
         """Stop the workers, close the store. What they had in hand is handed over again after the next start."""
         for worker in self._outboxes.workers.values():
+            worker.tell_to_stop()
+        for worker in self._outboxes.workers.values():
             worker.stop(2.0)
         self._alarm.stop()
         self._marker.close()
@@ -261,6 +263,7 @@ class CellCore:
         now = clock.now()
         downtime = max(timedelta(0), now - last) if row else timedelta(0)
         self._timers.prolong(downtime)
+        self._timers.hold_until(now + OVERDUE_GRACE)
         self._outboxes.open()
         session.commit()
         for thread in self._outboxes.workers.values():
@@ -269,19 +272,12 @@ class CellCore:
 
     def _start(self, services: tuple[type[Service], ...], downtime: timedelta) -> None:
         """Tell every service that wants to know that the cell is up; a turn of its own."""
-        self._timers.next_due = None
         started = [
             Envelope(f"start/{service.name}", Started(downtime=downtime), TIMER, service.name, service.name)
             for service in services
             if Started in service.handlers
         ]
         self._turns.run(Inputs(alone=True), starting=started)
-        self._session.begin()
-        self._timers.look()
-        self._session.roll_back()
-        due, grace = self._timers.next_due, self._clock_now() + OVERDUE_GRACE
-        if due is not None and due < grace:
-            self._timers.next_due = grace
         self._ring()
 
     def _run_once(self, frames: list[tuple[str, bytes]]) -> None:
@@ -291,9 +287,9 @@ class CellCore:
         self._marker.set(max(1, inputs.size()))
         try:
             self._turn(inputs, frames, acknowledged)
-        except (StoreFailed, TurnTooLong) as error:
+        except (StoreFailed, TurnVoid) as error:
             self._log.error("turn abandoned", error=str(error) or type(error).__name__)
-            self._one_by_one(inputs, frames, acknowledged)
+            self._one_by_one(inputs, frames, acknowledged, due=isinstance(error, TurnVoid))
         self._marker.clear()
 
     def _turn(self, inputs: Inputs, frames: list[tuple[str, bytes]], acknowledged: int) -> None:
@@ -303,31 +299,46 @@ class CellCore:
             fields = [envelope_fields(reply) for reply in replies]
             frames.append(("gateway", pack_frame(GATEWAY, 0, acknowledged, fields)))
 
-    def _one_by_one(self, inputs: Inputs, frames: list[tuple[str, bytes]], acknowledged: int) -> None:
-        """The turn was void: run its inputs again, one a turn; who still can't be served hears `Busy`."""
-        left: list[Inputs] = []
-        store_is_down = False
+    def _one_by_one(
+        self, inputs: Inputs, frames: list[tuple[str, bytes]], acknowledged: int, *, due: bool = False
+    ) -> None:
+        """The turn was void: run its inputs again, one a turn; who still can't be served hears `Busy`.
+
+        With `due`, what was due of itself may be to blame, and is run one a turn after them.
+        """
         self._abandon()
-        for single in inputs.singles():
-            if store_is_down:
-                left.append(single)
-                continue
-            try:
-                self._turn(single, frames, 0)
-            except (StoreFailed, TurnTooLong) as error:
-                self._abandon()
-                store_is_down = isinstance(error, StoreFailed)
-                left.append(single)
-        self._give_back(left, frames, acknowledged)
-        if store_is_down:
+        singles = inputs.singles()
+        done = 0
+        try:
+            if due:
+                singles += self._turns.due_singles(self._settings.runtime.turn_envelopes)
+                singles.append(Inputs(alone=True, lines=1))
+            for single in singles:
+                self._run_or_bury(single, frames)
+                done += 1
+        except StoreFailed as error:
+            self._log.error("turn abandoned", error=str(error))
+            self._abandon()
             self._pause()
+        self._give_back(singles[done:], frames, acknowledged)
+
+    def _run_or_bury(self, single: Inputs, frames: list[tuple[str, bytes]]) -> None:
+        """Run one input; where no turn can be made of it, it goes to the dead letters."""
+        try:
+            self._turn(single, frames, 0)
+        except TurnVoid as error:
+            self._log.error("turn abandoned", error=str(error), input=single.suspect())
+            self._abandon()
+            if single.suspect():
+                self._turn(single.condemned(str(error)), frames, 0)
 
     def _give_back(self, singles: list[Inputs], frames: list[tuple[str, bytes]], acknowledged: int) -> None:
         """Tell clients that what they sent was not taken, and keep workers' answers; peers send again by themselves."""
         answer = Busy(retry_after_ms=BUSY_RETRY_MS, reason="the store refused the write; see the cell's log")
         fields = []
+        answers = [answer for single in singles for answer in (*single.answers, *single.condemned_answers)]
+        self._answers.extendleft(reversed(answers))  # before those that came meanwhile: a payment's come in order
         for single in singles:
-            self._answers.extend([*single.answers, *single.condemned_answers])
             fields += [
                 envelope_fields(Envelope("", answer, "reply", self.name, each.sender, "", each.message_id))
                 for each in single.envelopes
@@ -352,14 +363,12 @@ class CellCore:
         inputs, acknowledged = self._collect()
         inputs = self._without_condemned(inputs)
         singles = [*inputs.singles(), *self._turns.due_singles(self._settings.runtime.turn_envelopes)]
-        if inputs.condemned_answers:
-            singles.append(Inputs(condemned_answers=inputs.condemned_answers, alone=True))
         for at, single in enumerate(singles or [Inputs(alone=True)]):
             try:
                 self._run_suspect(single, frames)
             except StoreFailed as error:
-                self._log.error("turn abandoned", error=str(error))
                 self._abandon()
+                self._log.error("turn abandoned", error=str(error))
                 self._give_back(singles[at:], frames, 0)
                 self._pause()
                 break
@@ -374,13 +383,13 @@ class CellCore:
         if deaths > self._settings.runtime.suspect_limit:
             self._log.error("this message ended the process before", message_id=suspect, deaths=deaths - 1)
             self._turn(single.condemned(), frames, 0)
-            self._condemned.add(suspect)
+            if single.timers or single.parked:
+                self._forget_death(suspect)  # it can't be delivered again, and the next of its name is another
+            else:
+                self._condemned.add(suspect)
             return
         self._marker.set(1)
-        try:
-            self._turn(single, frames, 0)
-        except TurnTooLong:
-            self._one_by_one(single, frames, 0)
+        self._run_or_bury(single, frames)
         if suspect:
             self._forget_death(suspect)
 

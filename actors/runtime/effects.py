@@ -10,6 +10,7 @@ from actors.messaging.envelope import CHOREOGRAPHED, COMMAND, EVENT, HERE, ORCHE
 from actors.messaging.message import Event, Message, Task, Tick
 from actors.runtime.clock import Ids
 from actors.runtime.service import Service
+from actors.vocabulary.slots import SLOTS
 
 CLIENT = "client/"  # a target of this prefix is a client of the gateway
 UNLOGGED = ""  # the id of a reply to a client that concerns no payment: it takes no place in the log
@@ -91,6 +92,8 @@ class Effects:
         """See `Turn.send`."""
         envelope = self.envelope
         flow, workflow = envelope.flow, envelope.workflow
+        if slot is not None and not HERE <= slot < SLOTS:
+            raise ValueError(f"there is no slot {slot}")
         self._add(message, target, flow, workflow, HERE if slot is None else slot, payment_id)
 
     def publish(self, event: Event, *, payment_id: str = "", flow: str = "", workflow: str = "") -> None:

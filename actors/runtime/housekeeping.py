@@ -58,11 +58,10 @@ class Actors(Service):
         self.turns: Turns = context.resources["turns"]
 
     def kill(self, command: KillActor, turn: Turn) -> None:
-        """End an actor at once; the next message for it brings it back from the store."""
+        """End an actor with this turn; the next message for it brings it back from the store."""
         found = self.system.hosts(command.name)
         if found:
-            self.turns.write_back()
-            self.system.kill(command.name)
+            self.turns.kill(command.name)
         turn.answer(ActorKilled(name=command.name, found=found))
 
     handlers = {KillActor: kill}

@@ -199,9 +199,7 @@ class WorkerThread:
 
     def _take_back(self, batch: list[Handed], pause: float) -> None:
         with self._wake:
-            self._tasks.extendleft(
-                Handed(task.outbox_id, task.task, task.payment_id, True) for task in reversed(batch)
-            )
+            self._tasks.extendleft(Handed(task.outbox_id, task.task, task.payment_id, True) for task in reversed(batch))
             self._wake.wait_for(lambda: self._stopping, timeout=pause)
 
     def _next_batch(self) -> list[Handed] | None:

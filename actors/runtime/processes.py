@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import faulthandler
 import fcntl
+import io
 import json
 import logging
 import os
@@ -22,8 +23,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from actors import logs
+
 KEY_FILE_VARIABLE: Final = "PAYSAGA_KEY_FILE"
 PR_SET_PDEATHSIG: Final = 1
+
+log = logging.getLogger(__name__)
 
 # Thespian replaces `logging.root` in every actor by one that sends each record as a message. This is the
 # real one, kept from before.
@@ -77,15 +82,21 @@ def recorded(data: Path) -> list[Recorded]:
 
 
 def record(data: Path, name: str, pid: int | None = None) -> None:
-    """Put a process (this one, unless `pid` is given) on record under `name`; replaces an earlier one."""
+    """Put a process (this one, unless `pid` is given) on record under `name`; replaces an earlier one.
+
+    On a full disk it stays off the record, and runs: it would die with its parent all the same.
+    """
     pid = pid or os.getpid()
     started = _started(pid)
     if started is None:
         return
     mine = Recorded(name, pid, started, _boot_id())
-    with _locked(data / "run" / "processes.lock"):
-        others = [entry for entry in recorded(data) if entry.name != name]
-        write_atomically(data / "run" / "processes.json", [asdict(entry) for entry in [*others, mine]])
+    try:
+        with _locked(data / "run" / "processes.lock"):
+            others = [entry for entry in recorded(data) if entry.name != name]
+            write_atomically(data / "run" / "processes.json", [asdict(entry) for entry in [*others, mine]])
+    except OSError as error:
+        log.error("%s (process %s) could not be put on record: %s", name, pid, error)
 
 
 def forget_all(data: Path) -> None:
@@ -97,9 +108,13 @@ def forget_all(data: Path) -> None:
 def write_atomically(path: Path, content: object) -> None:
     """Replace a JSON file so that a reader sees the old text or the new, never a part."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps(content, indent=1))
-    draft.chmod(0o600)
-    draft.replace(path)
+    try:
+        draft.write_text(json.dumps(content, indent=1))
+        draft.chmod(0o600)
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def enter(data: Path, name: str, parent: int | None = None) -> None:
@@ -107,7 +122,17 @@ def enter(data: Path, name: str, parent: int | None = None) -> None:
     if parent is not None:
         die_with(parent)
     log_to(data / "logs" / f"{name}.log")
+    logs.set_up(*_log_settings(data))
     record(data, name)
+
+
+def _log_settings(data: Path) -> tuple[str, str]:
+    """Level and format as the effective settings say; the defaults where nobody wrote any (tests of processes)."""
+    try:
+        chosen = json.loads((data / "run" / "settings.json").read_bytes())["log"]
+        return str(chosen["level"]), str(chosen["format"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "info", "auto"
 
 
 def die_with(parent: int) -> None:
@@ -134,8 +159,7 @@ def log_to(path: Path) -> None:
     for standard in (1, 2):
         os.dup2(descriptor, standard)
     os.close(descriptor)
-    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115 -- lives as long as the process
-    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115 -- lives as long as the process
+    sys.stdout, sys.stderr = LogStream(1), LogStream(2)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     _ROOT.handlers[:] = [handler]
@@ -145,6 +169,30 @@ def log_to(path: Path) -> None:
     logging.Logger.manager = _MANAGER
     # Thespian installs Python handlers for all signals; one for SIGSEGV would spin for ever.
     faulthandler.enable(sys.stderr)
+
+
+class LogStream(io.TextIOBase):
+    """A log that is never in the way: a line that a full disk refuses is lost, and nobody who writes it hears so.
+
+    An exception from a log line, in the middle of undoing a turn, would be worse than the full disk.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, text: str) -> int:
+        """Write at once, as far as possible."""
+        with contextlib.suppress(OSError):
+            os.write(self._descriptor, text.encode("utf-8", "backslashreplace"))
+        return len(text)
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def fileno(self) -> int:
+        """For `faulthandler`."""
+        return self._descriptor
 
 
 class SystemLock:

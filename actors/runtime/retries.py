@@ -18,7 +18,8 @@ MIGRATIONS = (
         (
             # due is set for the first of those parked for one payment at one actor; the others wait behind it
             "CREATE TABLE parked (seq INTEGER PRIMARY KEY AUTOINCREMENT, actor TEXT NOT NULL,"
-            " conversation TEXT NOT NULL, due INTEGER, attempt INTEGER NOT NULL, cause TEXT NOT NULL, envelope BLOB NOT NULL)",
+            " conversation TEXT NOT NULL, due INTEGER, attempt INTEGER NOT NULL, cause TEXT NOT NULL,"
+            " envelope BLOB NOT NULL)",
             "CREATE INDEX parked_due ON parked (due) WHERE due IS NOT NULL",
             "CREATE INDEX parked_conversations ON parked (actor, conversation, seq)",
             "CREATE TABLE dead_letters (id TEXT PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL,"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started(Tick):
-    """The cell has come up (for the first time, or again after `downtime`); delivered to every service that handles it."""
+    """The cell has come up, for the first time or again after `downtime`: for every service that handles it."""
 
     downtime: timedelta
 

@@ -141,6 +141,7 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
             self._refuse(message.reason)
         else:
             self._end(child, message.reason)
+            child.refused = True
 
     def _refuse(self, reason: str) -> None:
         self._launched(reason)
@@ -208,6 +209,12 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
         child.pidfd = child.pid = child.address = None
         if self.stopping:
             child.enter("stopped")
+        elif child.refused:
+            # It says itself what it waits for, such as space on the disk: that may take longer than any period.
+            assert self.plan is not None
+            child.refused = False
+            child.due = time.monotonic() + self.plan.supervision.maximum_backoff.total_seconds()
+            child.enter("waiting")
         elif child.phase == "ending":  # with a sibling, under the strategy; its failure has been counted
             child.enter("waiting")
         else:

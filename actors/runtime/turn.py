@@ -23,7 +23,7 @@ from actors.directory.subscriptions import Subscriptions
 from actors.messaging.codec import CannotDecode, envelope_from
 from actors.messaging.envelope import COMMAND, EVENT, HERE, OPERATOR, TIMER, Envelope
 from actors.messaging.frames import FrameContent
-from actors.messaging.message import Event, Message, Tick
+from actors.messaging.message import Event, Tick
 from actors.messaging.system_messages import Awaited, Failed
 from actors.runtime.clock import Clock, Ids
 from actors.runtime.effects import CLIENT, OUTBOX, UNLOGGED, Effects
@@ -40,18 +40,33 @@ CATCH_UP_LINES: Final = 512
 TIMERS_PER_TURN: Final = 512
 CAREFUL_TURNS: Final = 50  # turns with savepoints after a handler has raised: failures come in flocks
 WAITING_PAYMENTS: Final = 50_000  # payments that clients wait for; they are kept in memory alone
+OBSERVER_ROUNDS: Final = 100
+DIRECTORY: Final = "directory"  # the actor whose table `Subscriptions` mirrors
 SENDER: Final = Envelope._fields.index("sender")
 END_OF_TURN: Final = Tick()
+WAITERS_PER_PAYMENT: Final = 64
 NO_HANDLER: Final = "it has no handler for this message"
 ENDED_THE_PROCESS: Final = "it ended the process, again and again"
+# What packing raises for a message whose fields are not what its class says, or are too large for the wire.
+UNPACKABLE: Final = (TypeError, ValueError, OverflowError, KeyError, AttributeError)
 
 
 class HandlerFailed(Exception):
     """A handler raised in a turn without savepoints: the turn is run again with one for every handler."""
 
 
-class TurnTooLong(Exception):
-    """More messages than a turn may handle came of these inputs: they are run again one by one."""
+class TurnVoid(Exception):
+    """The turn can't come to its end though the store is well; the text says why.
+
+    Its inputs are run again one by one, and the one that is to blame goes to the dead letters.
+    """
+
+
+class TurnTooLong(TurnVoid):
+    """More messages than a turn may handle came of these inputs."""
+
+    def __init__(self, budget: int) -> None:
+        super().__init__(f"it led to more than {budget:,} messages in one turn")
 
 
 @dataclass(slots=True)
@@ -76,6 +91,8 @@ class Inputs:
     parked: list[Parked] = field(default_factory=list)
     condemned_timers: list[tuple[str, str]] = field(default_factory=list)
     condemned_parked: list[Parked] = field(default_factory=list)
+    cause: str = ENDED_THE_PROCESS  # why what is buried or condemned is so
+    lines: int = CATCH_UP_LINES  # of the log, that a subscriber which lags reads in this turn
 
     def size(self) -> int:
         """How many inputs there are."""
@@ -90,14 +107,17 @@ class Inputs:
                 Inputs(links=[(peer, FrameContent(kind, number + at, acknowledged, [envelope]))], alone=True)
                 for at, envelope in enumerate(envelopes)
             ] or [Inputs(links=[(peer, content)], alone=True)]
+        singles += [Inputs(condemned_answers=[answer], alone=True) for answer in self.condemned_answers]
         singles += [Inputs(refused=[refusal], alone=True) for refusal in self.refused]
+        singles += [Inputs(timers=[timer], alone=True) for timer in self.timers]
+        singles += [Inputs(parked=[parked], alone=True) for parked in self.parked]
         return singles + [Inputs(envelopes=[envelope], alone=True) for envelope in self.envelopes]
 
-    def condemned(self) -> Inputs:
+    def condemned(self, cause: str = ENDED_THE_PROCESS) -> Inputs:
         """The same inputs, not to be handled but buried; a peer's frame counts as taken, an answer as handled."""
         return Inputs(
             condemned_links=self.links, buried=self.envelopes, condemned_answers=self.answers, alone=True,
-            condemned_timers=self.timers, condemned_parked=self.parked,
+            condemned_timers=self.timers, condemned_parked=self.parked, cause=cause,
         )  # fmt: skip
 
     def suspect(self) -> str:
@@ -167,7 +187,9 @@ class Turns:
         self._mail: deque[tuple[str, Envelope, On | None]] = system._pendingSends
         self._records: list[Record] = []
         self._replies: list[Envelope] = []
-        self._new_waiters: list[tuple[Waiter, Record]] = []
+        self._new_waiters: list[tuple[str, Waiter, Record | None]] = []
+        self._overdue: list[tuple[str, Record]] = []  # lines that an observer could not take before
+        self._doomed: list[str] = []  # actors that a drill ends with this turn
         self._turn = 0
         self._careful = False  # in this turn every handler runs in a savepoint
         self._careful_turns = 0  # how many more turns are to be so
@@ -197,7 +219,7 @@ class Turns:
 
         Raises:
             StoreFailed: the store refused; nothing of the turn counts. Call `abandon`, then try again.
-            TurnTooLong: likewise, for too many messages.
+            TurnVoid: likewise; the inputs are to blame.
         """
         if self._careful_turns == 0:
             try:
@@ -216,30 +238,46 @@ class Turns:
         session, effects = self._session, self._effects
         now = effects.now = self._clock.now()
         self._records, self._replies, self._new_waiters = [], [], []
+        self._overdue, self._doomed = [], []
         handled = 0
         session.begin()
         for envelope in starting or ():
             self._mail.append((envelope.target, envelope, None))
         self._take_in(inputs, now)
-        handled = self._drain(handled)
-        observed = 0
-        while observed < len(self._records) and self.observers:
-            fresh, observed = self._records[observed:], len(self._records)
-            for name in self.observers:
-                if name not in self._subscriptions.lagging:
-                    self._observe(name, fresh)
+        observed = rounds = 0
+        while self._mail or self._unwritten or observed < len(self._records) or self._overdue:
             handled = self._drain(handled)
-        self.write_back()
-        if self._records:
-            self._turn += 1
-            log.append(session, self._turn, now, self._records)
-        self._timers.write()
-        self._outboxes.write()
-        self._links.write()
+            self.write_back()
+            if not self._mail:
+                fresh, observed = self._records[observed:], len(self._records)
+                self._let_observe(fresh)
+                rounds += 1
+                if rounds > OBSERVER_ROUNDS:
+                    raise TurnVoid("observers of the log had something to say about what they said, without end")
+        try:
+            self._write(now)
+        except UNPACKABLE as error:
+            raise TurnVoid(f"it led to a message that can't be stored ({type(error).__name__}: {error})") from error
         frames = self._links.frames(now)
         session.commit()
         self._committed(handled)
         return self._replies, frames
+
+    def _let_observe(self, fresh: list[Record]) -> None:
+        overdue, self._overdue = self._overdue, []
+        for name, record in overdue:
+            self._observe(name, [record])
+        for name in self.observers:
+            if fresh and name not in self._subscriptions.lagging:
+                self._observe(name, fresh)
+
+    def _write(self, now: datetime) -> None:
+        if self._records:
+            self._turn += 1
+            log.append(self._session, self._turn, now, self._records)
+        self._timers.write()
+        self._outboxes.write()
+        self._links.write()
 
     def _take_in(self, inputs: Inputs, now: datetime) -> None:
         """Put what the turn is to handle into the mail: the inputs, and what is due by now."""
@@ -262,7 +300,7 @@ class Turns:
         for each in parked:
             self._deliver(each.actor, each.envelope, None, each)
         if self._subscriptions.lagging and not (inputs.alone and inputs.suspect()):
-            self._catch_up()
+            self._catch_up(inputs.lines)
         if self._outboxes.hungry:
             self._outboxes.refill()
 
@@ -300,12 +338,7 @@ class Turns:
 
     def await_(self, payment_id: str, waiter: Waiter, standing: Record | None) -> None:
         """A client wants to hear of a payment: at once where the line is `standing` already, else when it is logged."""
-        while len(self.waiting) >= WAITING_PAYMENTS:
-            del self.waiting[next(iter(self.waiting))]  # whoever it was asks again, or has long gone
-        if standing is not None:
-            self._new_waiters.append((waiter, standing))
-        else:
-            self.waiting.setdefault(payment_id, []).append(waiter)
+        self._new_waiters.append((payment_id, waiter, standing))
 
     def records_of(self, payment_id: str) -> list[Record]:
         """This turn's own lines about a payment, not yet in the store."""
@@ -325,9 +358,21 @@ class Turns:
             except Exception as error:
                 raise HandlerFailed from error
 
+    def kill(self, name: str) -> None:
+        """End the actor of this name with this turn: the next message brings it back from the store."""
+        self._doomed.append(name)
+
     def redeliver(self, actor: str, envelope: Envelope) -> None:
         """Deliver an envelope again, within this turn (a dead letter that is retried)."""
-        self._enqueue(actor, envelope)
+        if actor in self.observers:
+            # What an observer takes is not the message but its line in the log.
+            self._overdue += [
+                (actor, record)
+                for record in log.timeline(self._session, envelope.payment_id)
+                if record.envelope._replace(kind=EVENT) == envelope
+            ]
+            return
+        self._mail.append((actor, envelope, None))
 
     def bury(self, actor: str, envelope: Envelope, attempts: int, cause: str) -> None:
         """Give a message up: into the dead letters, and whoever waits for it hears so."""
@@ -342,7 +387,7 @@ class Turns:
         effects.begin(actor, envelope)
         if envelope.kind in (COMMAND, OPERATOR) and self._hears_failures(envelope.sender):
             effects.answer(Failed(failed_message_id=envelope.message_id, failed_type=name, cause=cause))
-        elif envelope.payment_id:
+        elif envelope.payment_id and not isinstance(envelope.message, ReactionFailed):  # or it would go on for ever
             effects.publish(ReactionFailed(subscriber=actor, event_type=name, dead_letter_id=letter_id, cause=cause))
         self._take()
 
@@ -354,6 +399,8 @@ class Turns:
     def _committed(self, handled: int) -> None:
         self._outboxes.release()
         self._links.committed()
+        for name in self._doomed:
+            self._system.kill(name)
         self._system.drop_idle(self._resident)
         if self.waiting or self._new_waiters:
             self._wake_waiters()
@@ -366,7 +413,7 @@ class Turns:
             target, envelope, on = mail.popleft()
             handled += 1
             if handled > budget:
-                raise TurnTooLong
+                raise TurnTooLong(budget)
             if self._careful or self._retries.conversations:
                 self._deliver(target, envelope, on, None)
             else:
@@ -401,6 +448,8 @@ class Turns:
 
     def _refuse(self, fields: list[Any], reason: str) -> None:
         """Tell a client that what it sent can't be read; where not even its name can be read, nobody is told."""
+        if not isinstance(fields, list):
+            return
         message_id, sender = (str(fields[at]) if len(fields) > at else "" for at in (0, SENDER))
         if sender[:7] == CLIENT:
             failed = Failed(failed_message_id=message_id, failed_type="", cause=reason)
@@ -416,9 +465,9 @@ class Turns:
         condemned = [self._mail.pop()[1] for _ in range(len(self._mail) - before)]
         timers = self._timers.take(inputs.condemned_timers)
         for envelope in [*reversed(condemned), *inputs.buried, *timers]:
-            self.bury(envelope.target, envelope, 1, ENDED_THE_PROCESS)
+            self.bury(envelope.target, envelope, 1, inputs.cause)
         for parked in inputs.condemned_parked:
-            self.bury(parked.actor, parked.envelope, parked.attempt, ENDED_THE_PROCESS)
+            self.bury(parked.actor, parked.envelope, parked.attempt, inputs.cause)
             self._retries.done(parked, self._effects.now)
 
     def _admit_frame(self, peer: str, content: FrameContent) -> None:
@@ -427,7 +476,11 @@ class Turns:
             try:
                 self._admit(envelope_from(fields))
             except CannotDecode as error:
-                self._log.error("message refused", peer=peer, error=str(error))
+                # The peer counts it as delivered, so it is kept: a program that knows it may take it up again.
+                self.counters.buried += 1
+                letter_id = self._ids.new_id("D", min(self._own_slots), self._effects.now)
+                self._log.error("dead letter", id=letter_id, peer=peer, cause=str(error))
+                self._retries.bury_unread(letter_id, fields, now=self._effects.now, cause=str(error))
 
     def _admit_answer(self, outbox: str, answer: Answer) -> None:
         origin = None
@@ -473,9 +526,7 @@ class Turns:
             except Exception as error:
                 if not session.whole:
                     raise StoreFailed(f"the transaction is gone after {error}") from error
-                session.take_back()
-                effects.take_back()
-                self._system.drop(target)
+                self._take_back(target)
                 self.counters.failures += 1
                 failure = error
                 continue
@@ -489,6 +540,14 @@ class Turns:
         assert failure is not None
         self._give_way(target, envelope, failure, parked)
 
+    def _take_back(self, actor: str) -> None:
+        """The handler has raised: its writes and effects go, and what the actor has in memory."""
+        self._session.take_back()
+        self._effects.take_back()
+        self._system.drop(actor)
+        if actor == DIRECTORY:
+            self._subscriptions.look()
+
     def _handle(self, target: str, envelope: Envelope, on: On | None) -> bool:
         """Run the handler; false where there is none."""
         ref = self._system.actorRegistry.get(target)
@@ -497,14 +556,15 @@ class Turns:
             if ref is None:
                 return False
         instance = ref.instance
-        message: Message | None = envelope.message
+        message = envelope.message
         if on is None and envelope.kind == EVENT:
             # A delivery without its reaction in hand: a parked event, a dead letter retried, a plain subscriber.
             return self._handle_event(target, envelope, instance)
         if on is not None:
-            message = on.make(message)
-            if message is None:
+            made = on.make(message)
+            if made is None:
                 return True
+            message = made
         handler = instance.handlers.get(type(message))
         if handler is None:
             return isinstance(message, Failed | Event) and on is None
@@ -583,17 +643,21 @@ class Turns:
             elif envelope.slot == HERE or envelope.slot in self._own_slots:
                 mail.append((target, envelope, None))
             else:
-                self._links.add(self._peer_of(envelope.slot), envelope)
+                self._send_over(envelope)
         effects.outgoing = []
 
-    def _enqueue(self, target: str, envelope: Envelope) -> None:
-        self._mail.append((target, envelope, None))
+    def _send_over(self, envelope: Envelope) -> None:
+        """To an actor in another cell."""
+        try:
+            self._links.add(self._peer_of(envelope.slot), envelope)
+        except UNPACKABLE as error:
+            raise TurnVoid(f"it led to a message that can't be sent ({type(error).__name__}: {error})") from error
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, lines: int) -> None:
         """Let subscribers that are behind read on; at the log's end they are live again."""
         stored_end = log.end(self._session)
         for subscriber, offset in list(self._subscriptions.lagging.items()):
-            records = log.read(self._session, offset, CATCH_UP_LINES)
+            records = log.read(self._session, offset, lines)
             next_offset = records[-1].offset + 1 if records else stored_end
             observes = subscriber in self.observers
             if observes and records:
@@ -615,7 +679,7 @@ class Turns:
 
     def _observe(self, observer: str, records: list[Record]) -> None:
         """Give an observer the log's lines; a line it can't take is buried alone, the others are observed."""
-        tick = Envelope("", Observed(records=tuple(records)), "timer", "directory", observer)
+        tick = Envelope("", Observed(records=tuple(records)), TIMER, DIRECTORY, observer)
         if not self._careful:
             self._deliver_at_ease(observer, tick, None)
             return
@@ -624,14 +688,15 @@ class Turns:
         session.guard()
         try:
             self._handle(observer, tick, None)
+            if effects.kept is not None:
+                effects.kept.write_back(effects)
+                effects.kept = None
         except StoreFailed:
             raise
         except Exception as error:
             if not session.whole:
                 raise StoreFailed(f"the transaction is gone after {error}") from error
-            session.take_back()
-            effects.take_back()
-            self._system.drop(observer)
+            self._take_back(observer)
             if len(records) > 1:
                 for record in records:
                     self._observe(observer, [record])
@@ -643,8 +708,16 @@ class Turns:
         self._take()
 
     def _wake_waiters(self) -> None:
-        for waiter, standing in self._new_waiters:
-            self._answer_waiter(waiter, standing)
+        """After the commit: whoever asked in this turn waits from now on, and is answered like the others."""
+        for payment_id, waiter, standing in self._new_waiters:
+            if standing is not None:
+                self._answer_waiter(waiter, standing)
+                continue
+            others = self.waiting.setdefault(payment_id, [])
+            others.append(waiter)
+            del others[:-WAITERS_PER_PAYMENT]  # whoever it was asks again, or has long gone
+        while len(self.waiting) > WAITING_PAYMENTS:
+            del self.waiting[next(iter(self.waiting))]
         if not self.waiting:
             return
         for record in self._records:

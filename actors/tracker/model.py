@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from actors.messaging import codec
-from actors.messaging.envelope import CHOREOGRAPHED, EVENT
+from actors.messaging.envelope import CHOREOGRAPHED, COMMAND, EVENT
 from actors.vocabulary.reason import NARRATIVE, Reason
 
 if TYPE_CHECKING:
+    from actors.messaging.envelope import Envelope
     from actors.messaging.message import Message
     from actors.runtime.service import Record
 
@@ -72,8 +73,9 @@ def follow(standing: Standing, records: Iterable[Record]) -> Standing:
             said = _reason_in(envelope.message)
             if status in FINAL and _only_a_follower_failed(envelope.message):
                 continue
-            status = progress
-            reason, text = said
+            if status != "needs_attention" or not _asks_again(envelope):
+                status = progress
+                reason, text = said
         elif status in FINAL:
             continue
         elif progress == status == "needs_attention":
@@ -105,6 +107,11 @@ def _reason_in(message: Message) -> tuple[str | None, str]:
     who, what = getattr(message, "subscriber", "an actor"), getattr(message, "event_type", "a message")
     letter = getattr(message, "dead_letter_id", "")
     return NARRATIVE, f"the reaction of {who} to {what} failed: {cause} (dead letter {letter})"
+
+
+def _asks_again(envelope: Envelope) -> bool:
+    """Whether a command is only sent again since nobody has answered: a person is called, and that still holds."""
+    return envelope.kind == COMMAND and envelope.causation_id.startswith("timer/")
 
 
 def _only_a_follower_failed(message: Message) -> bool:

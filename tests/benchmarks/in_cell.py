@@ -1,6 +1,6 @@
 """One cell without processes around it, fed with frames: what a payment costs inside a cell. Prints, asserts nothing.
 
-    python -m tests.benchmarks.in_cell --flow orchestrated --payments 20000 [--profile FILE]
+python -m tests.benchmarks.in_cell --flow orchestrated --payments 20000 [--profile FILE]
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def _measure(given: argparse.Namespace, data: Path) -> None:
     if profile:
         profile.disable()
     took, cpu = time.perf_counter() - began, time.thread_time() - cpu
-    print(f"{given.flow}: {given.payments / took:,.0f} payments/s, {cpu / given.payments * 1e6:.0f} µs of the cell's thread each")
+    print(
+        f"{given.flow}: {given.payments / took:,.0f} payments/s, {cpu / given.payments * 1e6:.0f} µs of the cell's thread each"
+    )
     print(core.report())
     if profile:
         pstats.Stats(profile).dump_stats(given.profile)

@@ -21,7 +21,7 @@ HOME: Final = "/srv/paysaga"  # where the pages say that the repository is
 PATIENCE: Final = 60
 ANYTHING: Final = "…"  # a line of its own that stands for any number of lines
 
-_BLOCK: Final = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK: Final = re.compile(r"^```(?:console|\w+ file=(\S+))\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ID: Final = re.compile(r"\b[PCDR]01[0-9A-Z]{3,}-[0-9a-f]{2}\b")
 _COUNTED: Final = ("status", "directory", "verify")  # commands whose figures depend on the run
 _ALIKE: Final = (
@@ -39,10 +39,11 @@ _ALIKE: Final = (
 
 @dataclass
 class Step:
-    """One command of a page, with the lines that the page shows under it."""
+    """One command of a page with the lines that the page shows under it, or a file that it shows."""
 
     command: str
     shown: list[str]
+    file: str = ""
     printed: list[str] | None = None
 
 
@@ -53,26 +54,28 @@ class PageRun:
         self._text = page.read_text("utf-8")
         self._place = place
         self._ids: dict[str, str] = {}
-        self.steps = [step for block in _BLOCK.findall(self._text) for step in _steps(block)]
+        self.steps = [step for file, block in _BLOCK.findall(self._text) for step in _steps(block, file)]
 
     def run(self) -> None:
-        """Run every command; each one's output is kept with it."""
-        try:
-            for step in self.steps:
-                step.printed = self._output(self._renamed(step.command)).splitlines()
-                new = _unique(_ID.findall("\n".join(step.printed)))
-                old = [name for name in _unique(_ID.findall("\n".join(step.shown)))]
-                for before, now in zip(old, new, strict=False):
-                    self._ids.setdefault(before, now)
-        finally:
-            self._output("python system.py stop --now")
+        """Write the files that the page shows and run its commands, in order; what they print is kept with them."""
+        for step in self.steps:
+            if step.file:
+                path = self._place / step.file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text("\n".join(step.shown) + "\n", "utf-8")
+                continue
+            step.printed = self.output(self._renamed(step.command)).splitlines()
+            new = _unique(_ID.findall("\n".join(step.printed)))
+            old = _unique(_ID.findall("\n".join(step.shown)))
+            for before, now in zip(old, new, strict=False):
+                self._ids.setdefault(before, now)
 
     def differences(self) -> list[str]:
         """Where the page no longer says what the commands print."""
         return [
             f"$ {step.command}\n  the page:\n{_indent(step.shown)}\n  printed:\n{_indent(step.printed or [])}"
             for step in self.steps
-            if not _match(self._alike(step, step.shown), self._alike(step, step.printed or []))
+            if not step.file and not _match(self._alike(step, step.shown), self._alike(step, step.printed or []))
         ]
 
     def rewritten(self) -> str:
@@ -81,8 +84,10 @@ class PageRun:
 
         def block(match: re.Match[str]) -> str:
             lines = []
-            for _ in _steps(match.group(1)):
+            for _ in _steps(match.group(2), match.group(1)):
                 step = next(steps)
+                if step.file:
+                    return match.group()
                 lines += [f"$ {self._renamed(step.command)}", *_with_gaps(step)]
             return "```console\n" + "\n".join(lines).replace("\n\n$ ", "\n$ ") + "\n```"
 
@@ -99,7 +104,7 @@ class PageRun:
     def _renamed(self, text: str) -> str:
         return _ID.sub(lambda match: self._ids.get(match.group(), match.group()), text)
 
-    def _output(self, command: str) -> str:
+    def output(self, command: str) -> str:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PAYSAGA_")}
         environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
         done = subprocess.run(
@@ -124,27 +129,21 @@ def copy_of_the_code(place: Path) -> Path:
     return place
 
 
-def _steps(block: str) -> list[Step]:
+def _steps(block: str, file: str | None) -> list[Step]:
+    if file:
+        return [Step("", block.splitlines(), file)]
     steps: list[Step] = []
     for line in block.splitlines():
         if line.startswith("$ "):
             steps.append(Step(line[2:], []))
-        elif line.startswith("> ") and not steps[-1].shown:
-            steps[-1].command += "\n" + line
         else:
             steps[-1].shown.append(line)
     return steps
 
 
 def _with_gaps(step: Step) -> list[str]:
-    """What was printed; where the page left lines out, they stay out."""
-    printed = step.printed or []
-    if ANYTHING not in step.shown:
-        return printed
-    kept: list[str] = []
-    for at, line in enumerate(step.shown):
-        kept.append(line if line == ANYTHING else (printed[at] if at < len(printed) and not kept.count("…") else line))
-    return kept
+    """What was printed; a page that leaves lines out stays as it is."""
+    return step.shown if ANYTHING in step.shown else step.printed or []
 
 
 def _match(shown: list[str], printed: list[str]) -> bool:

@@ -25,6 +25,7 @@ from actors.runtime.control import (
     Stop,
     Stopped,
 )
+from actors.store.session import StoreRefused
 
 
 class CannotOpen(StoreRefused):

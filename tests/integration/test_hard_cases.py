@@ -16,6 +16,7 @@ from actors.aml.messages import (
     ReviewRefused,
     ScreenBeneficiary,
 )
+from actors.directory.messages import Replay, Subscribed
 from actors.disbursement.messages import (
     CancellationRefused,
     CancellationTaken,
@@ -413,6 +414,25 @@ def test_a_void_that_is_late_is_waited_for(way: Way, tmp_path: Path) -> None:
         bank.pass_time(10)
         assert (bank.status(payment_id), bank.debit(payment_id)) == ("rejected", "voided")
         assert bank.reason(payment_id)[0] == "AC04"
+
+
+@every_way
+def test_a_void_that_never_comes_calls_a_person_and_keeps_calling(way: Way, tmp_path: Path) -> None:
+    """A saga asks for it again and again, which makes the call for a person no less true; the void ends it."""
+    with Bank(tmp_path, way) as bank:
+        bank.open_account()
+        bank.faults.ignore("ledger", VoidDebit)
+        payment_id = bank.pay("TEST-REJECT-AC04")
+        bank.pass_time(200)
+        for _ in range(20):
+            bank.pass_time(60)
+            assert (bank.status(payment_id), bank.debit(payment_id)) == ("needs_attention", "pending")
+        bank.faults.mend()
+        if way.flow == "choreographed":  # the event is read again, as an operator has it replayed
+            bank.cell.tell("directory", Replay(subscriber="ledger", from_offset=1))
+        bank.pass_time(400)
+        assert (bank.status(payment_id), bank.reason(payment_id)[0]) == ("rejected", "AC04")
+        assert (bank.debit(payment_id), bank.balance()) == ("voided", (DEPOSIT, 0))
 
 
 # -- late and contradicting answers
@@ -866,8 +886,6 @@ def test_two_orders_under_one_key_in_one_turn_are_one_payment(way: Way, tmp_path
 @every_way
 def test_a_replay_of_the_whole_log_changes_nothing(way: Way, tmp_path: Path) -> None:
     """Every service reads all events once more: same statuses, same balances, one instruction each."""
-    from actors.directory.messages import Replay, Subscribed
-
     with Bank(tmp_path, way, **PATIENT) as bank:
         bank.open_account()
         ids = [bank.pay(account) for account in ("TEST-OK", "TEST-REJECT-AC04", "TEST-SILENT", "TEST-LATE-4000")]

@@ -166,7 +166,7 @@ def test_the_digest_covers_every_field_but_key_and_batch(field: str) -> None:
     """Same key and same content is the same payment; the file it came in is not content."""
     other: object = Money(1251, "EUR") if field == "amount" else "other"
     same = model.digest(replace(GOOD, **{field: other})) == model.digest(GOOD)
-    assert same == (field in ("idempotency_key", "batch_id"))
+    assert same == (field in ("idempotency_key", "batch_id", "wait_for"))
 
 
 def test_the_digest_tells_a_field_from_its_neighbour() -> None:

@@ -111,11 +111,10 @@ def prepare(data: Path) -> None:
 
 
 def addresses(data: Path) -> dict[str, Any]:
-    """Where the running system listens: its socket, and its HTTP address where it has one."""
-    from actors.admin.status import http_address
+    """Where the running system listens."""
     from actors.gateway.protocol import SOCKET
 
-    return {"socket": str(data / SOCKET), "http": http_address(data)}
+    return {"socket": str(data / SOCKET)}
 
 
 def not_running(data: Path) -> str:
@@ -166,8 +165,6 @@ def _say_how_to_reach(invocation: Invocation, facts: dict[str, Any]) -> None:
     option = "" if data == str(Path("data").absolute()) else f" --data {data}"
     screen.say(f"  look at it    python system.py status{option}")
     screen.say(f"  admin shell   python system.py shell{option}")
-    if facts["http"]:
-        screen.say(f"  API, console  {facts['http']}")
     screen.say(f"  logs          {data}/logs")
 
 

@@ -233,7 +233,9 @@ def _decide(invocation: Invocation, decision: str) -> int:
 
     given = invocation.arguments
     slot = slot_of_id(given.case_id, "case")
-    command = DecideReview(case_id=given.case_id, decision=decision, reason=given.reason)
+    with invocation.reading() as reading:
+        payment_id = reading.payment_of_case(given.case_id) or ""
+    command = DecideReview(case_id=given.case_id, decision=decision, reason=given.reason, payment_id=payment_id)
     with invocation.system() as client:
         reply = client.request(command, "aml", slot, kind=OPERATOR)
     if not isinstance(reply, ReviewDecided):
