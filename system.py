@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `main` can say something, Ctrl-C ends this without a word
+
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,4 +41,5 @@ def process_plan(settings: Settings, data: Path) -> ProcessPlan:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main(sys.argv[1:], process_plan))

@@ -86,7 +86,7 @@ def from_fields(name: str, fields: list[Any]) -> Message:
         raise CannotDecode(f"no message is called {name!r}")
     try:
         message: Message = _decoders[cls](fields)
-    except (TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
         raise CannotDecode(f"these are not the fields of a {name}: {error}") from error
     return message
 
@@ -187,6 +187,8 @@ def _build(cls: type[Any]) -> None:
     whole, count = names["decode_whole"], len(fields)
 
     def decode(values: list[Any]) -> Any:
+        if type(values) is not list:
+            raise TypeError(f"a {cls.__name__} is an array")
         if len(values) == count:
             return whole(values)
         if not required <= len(values) < count:

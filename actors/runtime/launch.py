@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -62,14 +62,18 @@ class StopFailed(Exception):
     """Processes of the system are still there although they have been killed."""
 
 
-def start_system(plan: ProcessPlan, patience: timedelta = timedelta(seconds=60)) -> None:
+def start_system(
+    plan: ProcessPlan, patience: timedelta = timedelta(seconds=60), *, prepare: Callable[[], None] | None = None
+) -> None:
     """Start the system of `plan.data` and return when it is ready; it outlives this process.
 
-    Ends leftovers of an earlier run, and makes a new key, so that nothing signed before counts.
+    Waits for another start or stop there to end. Ends leftovers of an earlier run, and makes a new key, so that
+    nothing signed before counts. `prepare` is called once it is certain that nobody else starts or runs: what
+    the system reads as it starts may be written then, and not before.
 
     Raises:
         AlreadyRunning: there is one; nothing was done.
-        AlreadyStarting: another `start_system` or `stop_system` is at work there; nothing was done.
+        AlreadyStarting: another start or stop there did not end in time; nothing was done.
         StartRefused: it could not be started, and nothing of it is left.
     """
     data = Path(plan.data)
@@ -77,10 +81,12 @@ def start_system(plan: ProcessPlan, patience: timedelta = timedelta(seconds=60))
         raise ValueError(f"a plan names its data directory absolutely, not as {plan.data!r}")
     for directory in (data, data / "run", data / "logs"):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _only_one(data, timedelta(0)):
+    with _only_one(data, patience):
         if is_running(data):
             raise AlreadyRunning(f"a system already runs in {data}")
         _end_all(data, signal.SIGKILL)
+        if prepare is not None:
+            prepare()
         _make_key(data / "key")
         refusal = _run_launcher(data, plan, patience)
         if refusal is not None:

@@ -1,7 +1,7 @@
 """What the pages tell a reader to type is typed here, and what they show is compared with what comes out.
 
-To write the pages anew after a change of output: `PAYSAGA_WRITE_DOCS=1 .venv/bin/python -m pytest tests/e2e/test_docs.py`,
-then read the difference before keeping it.
+To write the pages anew after a change of output, and then to read the difference before keeping it:
+`PAYSAGA_WRITE_DOCS=1 .venv/bin/python -m pytest tests/e2e/test_docs.py`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,11 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[2]
 WORKFLOW: Final = "actors/payment/workflow.py"
 REACTIONS: Final = ("actors/ledger/reactions.py", "actors/aml/reactions.py", "actors/execution/reactions.py")
-OTHERS: Final = ("actors/disbursement/reactions.py", "actors/notification/reactions.py", "actors/replication/reactions.py")
+OTHERS: Final = (
+    "actors/disbursement/reactions.py",
+    "actors/notification/reactions.py",
+    "actors/replication/reactions.py",
+)
 ORDERS: Final = ("debit-first", "screen-first")
 
 

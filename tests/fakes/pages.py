@@ -105,6 +105,7 @@ class PageRun:
         return _ID.sub(lambda match: self._ids.get(match.group(), match.group()), text)
 
     def output(self, command: str) -> str:
+        """Everything that a command prints, on both streams, as a reader in the copy of the code sees it."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PAYSAGA_")}
         environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
         done = subprocess.run(

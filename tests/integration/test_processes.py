@@ -221,6 +221,22 @@ def test_a_cell_that_keeps_dying_is_given_up_while_the_others_serve(tmp_path: Pa
         assert system.echoes("cell-1")
 
 
+def test_a_cell_that_says_why_it_can_not_start_is_tried_until_it_can(tmp_path: Path) -> None:
+    """A full disk may stay full longer than any period: who waits for space is not given up."""
+    spec = SupervisionSpec(
+        intensity=2, initial_backoff=timedelta(milliseconds=10), maximum_backoff=timedelta(milliseconds=20)
+    )
+    with RunningSystem(tmp_path, supervision=spec) as system:
+        refusal = tmp_path / "cell-0.refuse"
+        refusal.write_text("no space is left on the disk: make some")
+        system.kill("cell-0")
+        eventually(lambda: system.cell("cell-0")["restarts"] > 5)
+        assert "make some" in system.cell("cell-0")["reason"]
+        refusal.unlink()
+        eventually(lambda: system.cell("cell-0")["state"] == "ready")
+        assert system.echoes("cell-0")
+
+
 def test_one_for_all_replaces_the_siblings_too(tmp_path: Path) -> None:
     """The strategy reaches the processes."""
     with RunningSystem(tmp_path, supervision=SupervisionSpec(strategy="one_for_all")) as system:

@@ -405,6 +405,7 @@ def test_a_settlement_says_which_way(desk: Desk) -> None:
 @pytest.mark.parametrize("decision", ["clear", "block"])
 def test_a_review_is_decided_where_its_case_lives(desk: Desk, decision: str) -> None:
     """The case's id carries the slot."""
+    open_store(desk.data).close()
     desk.client.answers[DecideReview] = ReviewDecided(case_id="C1-07", payment_id=PAYMENT, decision=decision)
     assert desk.run("review", decision, "C1-07", "--reason", "known") == 0
     target, slot, message = desk.client.asked[0]

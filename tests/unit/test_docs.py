@@ -40,7 +40,10 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_every_page_can_be_found_from_the_index() -> None:
     """A page that nothing links to is read by nobody."""
     linked = {
-        (page.parent / target).resolve() for page in PAGES for target, _ in LINK.findall(page.read_text("utf-8")) if target
+        (page.parent / target).resolve()
+        for page in PAGES
+        for target, _ in LINK.findall(page.read_text("utf-8"))
+        if target
     }
     assert {page for page in PAGES if page != ROOT / "README.md"} <= linked
 

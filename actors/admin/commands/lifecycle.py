@@ -19,7 +19,7 @@ _WATCH_SECONDS: Final = 0.5
 def start(invocation: Invocation) -> int:
     """Start the system of the data directory, unless one runs there."""
     from actors.runtime.launch import AlreadyRunning, is_running, start_system
-    from config.settings import EMBEDDED, read_settings, write_effective
+    from config.settings import EMBEDDED, effective_settings, read_settings, write_effective
 
     given = invocation.arguments
     overrides = dict(given.set or [])
@@ -32,14 +32,24 @@ def start(invocation: Invocation) -> int:
     began = time.monotonic()
     already = is_running(data)
     ending = _Ending() if given.foreground else None
-    if not already:
+    begun = False
+
+    def write() -> None:
+        nonlocal begun
+        begun = True
         write_effective(settings, data)
+
+    if not already:
         try:
-            start_system(invocation.plan(settings, data))
+            start_system(invocation.plan(settings, data), prepare=write)
         except AlreadyRunning:
             already = True
         except KeyboardInterrupt:
+            if not begun:  # somebody else's start was waited for, and is none of ours to end
+                raise
             _take_back(data)
+    if already:
+        settings = effective_settings(data)
     facts = {
         "state": "running",
         "data": str(data),
