@@ -65,7 +65,7 @@ class Disbursement(Service):
         digest = model.digest(command)
         slot = slot_of(command.debtor_account)
         payment_id = turn.new_id("P", slot)
-        if not self.store.claim(key, digest, payment_id):
+        if not self.store.claim(key, digest, payment_id, turn.envelope.message_id):
             self._repeat(command, digest, turn)
             return
         order = PaymentOrder(
@@ -97,9 +97,11 @@ class Disbursement(Service):
         key = command.idempotency_key
         claim = self.store.claimed(key)
         assert claim is not None, f"key {key} is neither new nor claimed"
-        known, payment_id = claim
+        known, payment_id, message_id = claim
         if known == digest:
-            turn.answer(PaymentAccepted(payment_id=payment_id, idempotency_key=key, duplicate=True))
+            # A client that was not answered sends the very same message again: that is no second order.
+            second = message_id != turn.envelope.message_id
+            turn.answer(PaymentAccepted(payment_id=payment_id, idempotency_key=key, duplicate=second))
             _wait(command, payment_id, turn)
             return
         error = f"idempotency_key {key} belongs to payment {payment_id}, whose content is another"

@@ -26,6 +26,7 @@ NEEDS_ATTENTION: Final = "needs_attention"
 
 FLOWS: Final = (ORCHESTRATED, CHOREOGRAPHED)
 LONGEST_TEXT: Final = 140
+DIGEST_BYTES: Final = 16
 LONGEST_ACCOUNT_ID: Final = 34
 LONGEST_END_TO_END_ID: Final = 35
 
@@ -141,7 +142,7 @@ def digest(order: SubmitPayment) -> bytes:
             order.flow,
         )
     )
-    return blake2b(content, digest_size=16).digest()
+    return blake2b(content, digest_size=DIGEST_BYTES).digest()
 
 
 def account_as_sent(account: str) -> str:

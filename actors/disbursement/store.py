@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from actors.disbursement.messages import StartPayment
+from actors.disbursement.model import DIGEST_BYTES
 from actors.messaging import codec
 from actors.store.session import Migration, Session
 from actors.vocabulary.order import PaymentOrder
@@ -15,6 +16,7 @@ MIGRATIONS = (
         "disbursement",
         1,
         (
+            # `digest` is that of the content, and behind it the id of the message that brought it.
             """
             CREATE TABLE claims (
                 idempotency_key TEXT PRIMARY KEY, digest BLOB NOT NULL, payment_id TEXT NOT NULL
@@ -45,18 +47,22 @@ class DisbursementStore:
         self._one = session.one
         self._write = session.write
 
-    def claim(self, key: str, digest: bytes, payment_id: str) -> bool:
-        """Claim the key for this content; False if it is claimed already."""
+    def claim(self, key: str, digest: bytes, payment_id: str, message_id: str) -> bool:
+        """Claim the key for this content, which that message brings; False if it is claimed already."""
         return bool(
-            self._write("INSERT INTO claims VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (key, digest, payment_id))
+            self._write(
+                "INSERT INTO claims VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (key, digest + message_id.encode(), payment_id),
+            )
         )
 
-    def claimed(self, key: str) -> tuple[bytes, str] | None:
-        """The digest and the payment's id under a claimed key."""
-        return cast(
-            "tuple[bytes, str] | None",
-            self._one("SELECT digest, payment_id FROM claims WHERE idempotency_key = ?", (key,)),
-        )
+    def claimed(self, key: str) -> tuple[bytes, str, str] | None:
+        """The digest, the payment's id and the id of the message that brought it, under a claimed key."""
+        row = self._one("SELECT digest, payment_id FROM claims WHERE idempotency_key = ?", (key,))
+        if row is None:
+            return None
+        digest: bytes = row[0]
+        return digest[:DIGEST_BYTES], row[1], digest[DIGEST_BYTES:].decode()
 
     def start(self, start: StartPayment) -> bool:
         """Keep an order that starts; False if it has started before."""

@@ -36,6 +36,7 @@ class GatewayActor(Actor):  # type: ignore[misc]  # thespian ships no types
 
     def __init__(self) -> None:
         self.name = "gateway"
+        self.incarnation = 0
         self.server: Server | None = None
         self.supervisor: Any = None
         self.peers: dict[str, Any] = {}
@@ -57,12 +58,12 @@ class GatewayActor(Actor):  # type: ignore[misc]  # thespian ships no types
         for cell, payload in self.server.frames(time.monotonic()):
             address = self.peers.get(cell)
             if address is not None:  # a cell that is down gets it when it is back
-                self.send(address, Frame(self.name, payload, cell))
+                self.send(address, Frame(self.name, payload, cell, self.incarnation))
         for number, request in self.server.requests():
             self.send(self.supervisor, Control(number, request))
 
     def _configure(self, message: Configure, sender: Any) -> None:
-        self.name, self.supervisor = message.name, sender
+        self.name, self.supervisor, self.incarnation = message.name, sender, message.incarnation
         data = Path(message.data)
         processes.enter(data, message.name)
         try:

@@ -45,7 +45,7 @@ class Bounds:
     cell_envelopes: int = 32_768  # gathered for one cell
     cell_bytes: int = 64 * 1024 * 1024
     down_seconds: float = 3  # then a missing cell's envelopes are given back
-    unanswered_seconds: float = 30  # then a frame is sent again, though its cell seems to live
+    unanswered_seconds: float = 5  # then a frame is sent again, though its cell seems to live; clients wait 30
 
 
 @dataclass(eq=False, slots=True)

@@ -18,11 +18,11 @@ from thespian.actors import Actor, ActorExitRequest, ThespianWatch, WatchMessage
 
 from actors.runtime import processes
 from actors.runtime.control import Alive, Configure, Frame, Heartbeat, Peers, Ready, Refused, Stop, Stopped
+from actors.runtime.neighbours import Neighbours
 from actors.store.session import StoreRefused
 
 log = logging.getLogger(__name__)
 
-SWITCH_INTERVAL_S = 0.0005  # a worker that has an answer waits no longer than this for the turn loop
 CORE_FAILED = 70  # the exit status (EX_SOFTWARE) of a cell whose core could not go on
 
 
@@ -60,7 +60,8 @@ class Cell(Actor):  # type: ignore[misc]  # thespian ships no types
     def __init__(self) -> None:
         self.name = "cell"
         self.core: CellCore | None = None
-        self.peers: dict[str, Any] = {}
+        self.incarnation = 0
+        self.peers = Neighbours()
 
     def receiveMessage(self, message: Any, sender: Any) -> ThespianWatch:
         """Dispatch; never raises, since Thespian would run the message again and drop the watch for good."""
@@ -83,7 +84,7 @@ class Cell(Actor):  # type: ignore[misc]  # thespian ships no types
             os._exit(CORE_FAILED)
 
     def _configure(self, message: Configure, sender: Any) -> None:
-        self.name = message.name
+        self.name, self.incarnation = message.name, message.incarnation
         data = Path(message.data)
         processes.enter(data, message.name)
         try:
@@ -98,10 +99,11 @@ class Cell(Actor):  # type: ignore[misc]  # thespian ships no types
         self.send(sender, Ready(message.name, os.getpid(), message.incarnation))
 
     def _introduce(self, message: Peers, sender: Any) -> None:
-        self.peers = message.addresses
+        self.peers.told(message)
 
     def _take(self, message: Frame, sender: Any) -> None:
         if self.core and message.receiver in {"", self.name}:
+            self.peers.heard(message, sender)
             self.core.arrived(message.sender, message.payload)
 
     def _turn(self, message: WatchMessage, sender: Any) -> None:
@@ -111,9 +113,9 @@ class Cell(Actor):  # type: ignore[misc]  # thespian ships no types
     def _run(self) -> None:
         assert self.core is not None
         for peer, payload in self.core.run():
-            address = self.peers.get(peer)
+            address = self.peers.address(peer)
             if address is not None:  # otherwise the core's link sends it again
-                self.send(address, Frame(self.name, payload, peer))
+                self.send(address, Frame(self.name, payload, peer, self.incarnation))
 
     def _answer(self, message: Heartbeat, sender: Any) -> None:
         self.send(sender, Alive(self.name, message.number, self.core.report() if self.core else {}))
@@ -149,7 +151,6 @@ def _settle_memory() -> None:
 
     A payment makes hundreds of objects and almost no cycles: the collector's default took a tenth of a turn.
     """
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1_000)

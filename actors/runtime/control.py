@@ -56,6 +56,7 @@ class Frame:
     sender: str
     payload: bytes
     receiver: str = ""
+    incarnation: int = 0  # of the sender; 0: it doesn't say
 
     def __repr__(self) -> str:
         """Without the payload: Thespian makes a text of every message several times on its way."""
@@ -92,9 +93,13 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Peers:
-    """Where the others are: peer name to Thespian address; sent again whenever one is lost or replaced."""
+    """Where the others are: peer name to Thespian address; sent again whenever one is lost or replaced.
+
+    `incarnations` names the newest that is or was ready of each, those that have no address now too.
+    """
 
     addresses: dict[str, Any]
+    incarnations: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

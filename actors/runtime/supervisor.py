@@ -155,8 +155,10 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
     def _introduce(self) -> None:
         """Tell everybody where the others are."""
         there = {child.name: child.address for child in self.children.values() if child.phase == "ready"}
+        # One that is starting counts as the one before it: what has no address then is known to have ended.
+        incarnations = {child.name: child.incarnation - (child.phase == "starting") for child in self.children.values()}
         for address in there.values():
-            self.send(address, Peers(there))
+            self.send(address, Peers(there, incarnations))
 
     # Watching
 

@@ -241,8 +241,7 @@ class StoreContract(ABC):
         self.fill_up(store)
         store.begin()
         with pytest.raises(StoreFailed):
-            for at in range(100):
-                store.write(INSERT, (str(at) * 10_000,))
+            store.write_many(INSERT, [(str(at) * 10_000,) for at in range(100)])
         store.roll_back()
         assert self._names(store) == ["a"]
 

@@ -75,7 +75,7 @@ def submit_what_fits(system: Installation, orders: list[SubmitPayment]) -> set[s
     answered = set()
 
     def submit() -> None:
-        for each, _ in client.submit(orders, timeout=2):
+        for each, _ in client.submit(orders, timeout=1):
             answered.add(each.idempotency_key)
 
     with system.client() as client, pytest.raises(NoAnswer, match="the store refused the write"):
@@ -94,7 +94,7 @@ def test_a_full_disk_loses_nothing_and_payments_go_on_when_there_is_space(small_
         with filled(small_disk):
             acknowledged = submit_what_fits(system, orders)
             keys = ("full-1", "full-2", "full-3")
-            commands = [system.begin(*pay(key, "--wait", "--timeout", "2")) for key in keys]
+            commands = [system.begin(*pay(key, "--wait", "--timeout", "1")) for key in keys]
             refused = [end(command) for command in commands]
             assert all(done.status in {1, 4} and len(done.err.splitlines()) == 1 for done in refused)
             assert any("repeated without harm" in done.err for done in refused)

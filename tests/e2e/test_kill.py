@@ -17,9 +17,9 @@ from tests.fakes.running import eventually
 
 LINES = int(os.environ.get("PAYSAGA_KILL_LINES", "2000"))  # 10000 is the long version
 SLOW_RAIL = {
-    "execution.delay_ms": "[2500, 4500]",  # so that many payments are at the bank at once
-    "execution.query_after_seconds": "6",
-    "execution.doubt_after_seconds": "11",
+    "execution.delay_ms": "[2000, 3500]",  # so that many payments are at the bank at once
+    "execution.query_after_seconds": "4.5",
+    "execution.doubt_after_seconds": "9",
 }
 EXECUTING = 500
 
@@ -62,8 +62,7 @@ def test_a_file_is_paid_while_cells_are_killed(data: Path, tmp_path: Path) -> No
             eventually(lambda: replaced(system, name, killed.pid) and whole(system), 30)  # noqa: B023 -- at once
         done = end(submit, 300)
         assert done.status == 4, done.err  # some are held, some need attention
-        assert done.json["accepted"] + done.json["duplicates"] == LINES
-        assert done.json["refused"] == []
+        assert (done.json["accepted"], done.json["duplicates"], done.json["refused"]) == (LINES, 0, [])
         assert Counter(done.json["by_status"]) == orders.statuses
         assert [system.cell(name)["restarts"] for name in ("cell-0", "cell-1")] == [2, 2]
         agree(system, orders)
@@ -97,7 +96,7 @@ def test_a_client_carries_on_when_the_gateway_is_killed(data: Path, tmp_path: Pa
             eventually(lambda: replaced(system, "gateway", killed.pid))  # noqa: B023 -- at once
         done = end(submit)
         assert (done.status, done.err) == (0, "")
-        assert done.json["accepted"] + done.json["duplicates"] == 1500
+        assert (done.json["accepted"], done.json["duplicates"]) == (1500, 0)
         agree(system, orders)
 
 
@@ -106,8 +105,8 @@ def test_a_system_without_its_head_ends_and_the_next_start_finishes_everything(
     data: Path, tmp_path: Path, victim: str
 ) -> None:
     """No cell pays on with nobody to watch it; payments at the bank are asked for after the start."""
-    orders = OrderFile.write(tmp_path / "orders.csv", 600, special=False)
-    with Installation(data, {"execution.delay_ms": "[1000, 2000]"}) as system:
+    orders = OrderFile.write(tmp_path / "orders.csv", 400, special=False)
+    with Installation(data, {"execution.delay_ms": "[900, 1300]"}) as system:
         open_accounts(system)
         pids = system.pids()
         submit = system.begin("submit", str(orders.path), "--wait", "--json")

@@ -15,6 +15,7 @@ DEADLY = {  # remittance: creditor's account, type of the dead letter, status
     poison.TICK: ("TEST-SILENT", "QueryDue", "needs_attention"),
 }
 SETTINGS = {
+    "runtime.suspect_limit": "1",
     "supervision.intensity": "60",
     "supervision.backoff_maximum_seconds": "0.1",
     "execution.query_after_seconds": "1",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -173,7 +173,7 @@ def read(path: Path, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
 
     def attempt() -> list[tuple[Any, ...]] | None:
         try:
-            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as connection:
+            with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as connection:
                 return connection.execute(sql, parameters).fetchall()
         except sqlite3.OperationalError as error:
             if "no such table" in str(error):
@@ -271,9 +271,15 @@ def by_key(system: Installation) -> dict[str, str]:
 
 def agree(system: Installation, orders: OrderFile) -> None:
     """What the stores, the rail's own journals and `verify` say is what the file asks for, order by order."""
+
+    def wrong() -> dict[str, tuple[str | None, str]]:
+        found = by_key(system)
+        return {key: (found.get(key), status) for key, status in orders.by_key.items() if found.get(key) != status}
+
+    with contextlib.suppress(AssertionError):  # a return comes some time after the completion
+        eventually(lambda: not wrong(), 15)
+    assert not wrong(), "(found, expected)"
     found = by_key(system)
-    wrong = {key: (found.get(key), status) for key, status in orders.by_key.items() if found.get(key) != status}
-    assert not wrong, f"(found, expected): {wrong}"
     assert len(found) == len(orders.by_key)
     claims = system.rows("SELECT idempotency_key, payment_id FROM claims")
     assert len({payment_id for _, payment_id in claims}) == len(claims)

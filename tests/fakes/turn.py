@@ -73,15 +73,35 @@ class ServiceBench:
         self.session.begin()
         self.now = datetime(2030, 1, 1, tzinfo=UTC)
         self.ids = 0
+        self.told = 0
         self.service = service()
         self.service.prepare(
             CellContext("cell-0", settings or Settings(), self.session, resources, frozenset(range(64)))
         )
 
-    def tell(self, message: Message, *, sender: str = SAGA, payment_id: str = "P1-00", kind: str = COMMAND) -> FakeTurn:
-        """Deliver `message` as a command from `sender`; returns the turn with what the handler did."""
+    def tell(
+        self,
+        message: Message,
+        *,
+        sender: str = SAGA,
+        payment_id: str = "P1-00",
+        kind: str = COMMAND,
+        again: bool = False,
+    ) -> FakeTurn:
+        """Deliver `message` as a command from `sender`; returns the turn with what the handler did.
+
+        With `again` it is the message before, delivered once more; otherwise a new one.
+        """
+        self.told += not again
         envelope = Envelope(
-            "m-1", message, kind, sender, self.service.name, payment_id, flow=ORCHESTRATED, workflow="debit-first"
+            f"m-{self.told}",
+            message,
+            kind,
+            sender,
+            self.service.name,
+            payment_id,
+            flow=ORCHESTRATED,
+            workflow="debit-first",
         )
         return self._run(message, envelope)
 

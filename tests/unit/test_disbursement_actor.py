@@ -113,6 +113,13 @@ def test_the_same_key_and_content_is_the_same_payment(bench: ServiceBench) -> No
     assert turn.sent == []
 
 
+def test_a_message_that_comes_again_is_no_duplicate(bench: ServiceBench) -> None:
+    """A client whose answer was lost with a process has submitted one order, and is told so."""
+    first = accepted(bench.tell(SUBMIT))
+    assert accepted(bench.tell(SUBMIT, again=True)) == first
+    assert accepted(bench.tell(SUBMIT)).duplicate
+
+
 def test_the_same_key_with_other_content_is_a_conflict(bench: ServiceBench) -> None:
     """One key is one payment; which one, the answer says."""
     first = accepted(bench.tell(SUBMIT))

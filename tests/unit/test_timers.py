@@ -14,8 +14,6 @@ from tests.fakes.runtime_tables import NOW, Remind, runtime_store
 SECOND = timedelta(seconds=1)
 
 
-
-
 @pytest.fixture
 def session() -> SqliteSession:
     return runtime_store()

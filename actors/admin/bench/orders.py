@@ -14,7 +14,28 @@ ACCOUNTS: Final = 1_000
 BLOCKED_OF_100: Final = 2
 BLOCKED_NAME: Final = "Viktor Blockov"  # on the sample list
 
-_SYLLABLES: Final = "ka lo mi ren tas vel dor bin sha nu pel gri mon tek fal zor hin bel cas dru".split()
+_SYLLABLES: Final = [
+    "ka",
+    "lo",
+    "mi",
+    "ren",
+    "tas",
+    "vel",
+    "dor",
+    "bin",
+    "sha",
+    "nu",
+    "pel",
+    "gri",
+    "mon",
+    "tek",
+    "fal",
+    "zor",
+    "hin",
+    "bel",
+    "cas",
+    "dru",
+]
 
 
 class OrderMix:
