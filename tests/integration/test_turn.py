@@ -227,7 +227,7 @@ def hosting() -> Hosting:
     return Hosting(
         services=(Adder, Diary, Watcher),
         families=(("door/", Door, "diary"),),
-        reactions={"diary": {"*": (On(Added, Remember, remember_added, BOTH_FLOWS + ("",)),)}},
+        reactions={"diary": {"*": (On(Added, Remember, remember_added, (*BOTH_FLOWS, "")),)}},
         workers=(WorkDone(),),
         replayable=("watcher",),
     )

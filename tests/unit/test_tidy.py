@@ -264,3 +264,14 @@ def test_a_process_that_only_reads_loads_no_screening_index() -> None:
     slow = {"sqlalchemy", "rapidfuzz", "thespian"}
     for path in [*sources("actors/vocabulary"), *sources("actors/messaging"), ROOT / "system.py"]:
         assert not {each.split(".")[0] for each in imports(path)} & slow, short(path)
+
+
+def test_every_test_says_why_it_matters() -> None:
+    """A name says what is so, the docstring why anybody should care."""
+    silent = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and not ast.get_docstring(node)
+    ]
+    assert silent == []
