@@ -9,8 +9,6 @@ import contextlib
 import fcntl
 import os
 import sys
-import threading
-import time
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -33,10 +31,12 @@ from actors.runtime import links as link_tables
 from actors.runtime import outbox as outbox_tables
 from actors.runtime import retries as retry_tables
 from actors.runtime import timers as timer_tables
+from actors.runtime.alarm import Alarm
 from actors.runtime.clock import Clock, Ids, SystemClock
 from actors.runtime.effects import CLIENT
 from actors.runtime.housekeeping import Actors, DeadLetters, Waiting
 from actors.runtime.inprocess import InProcessSystem
+from actors.runtime.inputs import ENDED_THE_PROCESS, Inputs
 from actors.runtime.links import Links
 from actors.runtime.marker import Marker
 from actors.runtime.outbox import Outboxes, WorkerThread
@@ -44,7 +44,7 @@ from actors.runtime.retries import Backoff, Retries
 from actors.runtime.service import Answer, CellContext, Service, Started, Worker
 from actors.runtime.supervision import GiveUp, RestartHistory, SupervisionSpec, after_failure
 from actors.runtime.timers import Timers
-from actors.runtime.turn import ENDED_THE_PROCESS, Inputs, Turns, TurnVoid
+from actors.runtime.turn import Turns, TurnVoid
 from actors.store.partitions import PartitionMap
 from actors.store.session import StoreFailed, StoreRefused
 from actors.store.sqlite import SqliteSession
@@ -496,44 +496,3 @@ class CellCore:
             raise StoreRefused(
                 f"the directory {self._directory} can't be written ({error.strerror}); check the disk and who owns it"
             ) from error
-
-
-class Alarm:
-    """Makes the cell's descriptor readable when the next timer is due.
-
-    Its thread is woken only to ring earlier than it would anyway; when it wakes too early, it waits again.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._changed = threading.Condition()
-        self._wanted: float | None = None  # monotonic seconds
-        self._armed: float | None = None  # what the thread waits for
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="alarm", daemon=True)
-        self._thread.start()
-
-    def set(self, delay: timedelta | None) -> None:
-        """Ring after `delay`; replaces what was set before; None: don't."""
-        with self._changed:
-            self._wanted = None if delay is None else time.monotonic() + max(0.0, delay.total_seconds())
-            if self._wanted is not None and (self._armed is None or self._wanted < self._armed):
-                self._changed.notify()
-
-    def stop(self) -> None:
-        """End the thread."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
-        self._thread.join(1)
-
-    def _run(self) -> None:
-        with self._changed:
-            while not self._stopping:
-                self._armed = self._wanted
-                left = None if self._armed is None else self._armed - time.monotonic()
-                if left is not None and left <= 0:
-                    self._wanted = None
-                    os.eventfd_write(self._descriptor, 1)
-                else:
-                    self._changed.wait(left)

@@ -79,12 +79,12 @@ class Waiting(Service):
 
     def wait(self, command: Await, turn: Turn) -> None:
         """Answer when one of the types is logged; at once where it stands already, nothing having followed it."""
-        from actors.runtime.turn import Waiter
+        from actors.runtime.waiters import Waiter
 
         records = log.timeline(self.session, command.payment_id) + self.turns.records_of(command.payment_id)
         types = frozenset(command.types)
         waiter = Waiter(types, command.client or turn.envelope.sender, turn.envelope.message_id)
-        self.turns.await_(command.payment_id, waiter, _standing(records, types))
+        self.turns.waiters.ask(command.payment_id, waiter, _standing(records, types))
 
     handlers = {Await: wait}
 

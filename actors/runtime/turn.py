@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 from typing import Any, Final
 
 import structlog
-from thespian.actors import ActorAddress
 
 from actors.directory import log
 from actors.directory.messages import ReactionFailed
@@ -23,30 +22,29 @@ from actors.directory.subscriptions import Subscriptions
 from actors.messaging.codec import CannotDecode, envelope_from
 from actors.messaging.envelope import COMMAND, EVENT, HERE, OPERATOR, TIMER, Envelope
 from actors.messaging.frames import FrameContent
-from actors.messaging.message import Event, Tick
-from actors.messaging.system_messages import Awaited, Failed
+from actors.messaging.message import Tick
+from actors.messaging.system_messages import Failed
 from actors.runtime.clock import Clock, Ids
+from actors.runtime.dispatch import Dispatch
 from actors.runtime.effects import CLIENT, OUTBOX, UNLOGGED, Effects
 from actors.runtime.inprocess import InProcessSystem
+from actors.runtime.inputs import Inputs
 from actors.runtime.links import Links
 from actors.runtime.outbox import Outboxes
 from actors.runtime.retries import Backoff, Parked, Retries, conversation
-from actors.runtime.service import Answer, Delivery, Observed, Record, Service
+from actors.runtime.service import Answer, Observed, Record, Service
 from actors.runtime.timers import Timers
+from actors.runtime.waiters import Waiters
 from actors.store.session import StoreFailed
 from actors.store.sqlite import SqliteSession
 
-CATCH_UP_LINES: Final = 512
 TIMERS_PER_TURN: Final = 512
 CAREFUL_TURNS: Final = 50  # turns with savepoints after a handler has raised: failures come in flocks
-WAITING_PAYMENTS: Final = 50_000  # payments that clients wait for; they are kept in memory alone
 OBSERVER_ROUNDS: Final = 100
 DIRECTORY: Final = "directory"  # the actor whose table `Subscriptions` mirrors
 SENDER: Final = Envelope._fields.index("sender")
 END_OF_TURN: Final = Tick()
-WAITERS_PER_PAYMENT: Final = 64
 NO_HANDLER: Final = "it has no handler for this message"
-ENDED_THE_PROCESS: Final = "it ended the process, again and again"
 # What packing raises for a message whose fields are not what its class says, or are too large for the wire.
 UNPACKABLE: Final = (TypeError, ValueError, OverflowError, KeyError, AttributeError)
 
@@ -70,82 +68,6 @@ class TurnTooLong(TurnVoid):
 
 
 @dataclass(slots=True)
-class Inputs:
-    """What a turn takes: envelopes from clients, frames from peers, workers' answers with their outbox's name.
-
-    `refused` are a client's envelopes that nobody can decode, with the reason: the client hears it.
-    `buried` and `condemned_…` may not be handled any more: they go straight to the dead letters.
-    `alone` says that nothing else that is due is taken, but by subscribers that lag, if there is no input at all;
-    `timers` and `parked` are what is due and taken alone.
-    """
-
-    envelopes: list[Envelope] = field(default_factory=list)
-    answers: list[tuple[str, Answer]] = field(default_factory=list)
-    links: list[tuple[str, FrameContent]] = field(default_factory=list)
-    refused: list[tuple[list[Any], str]] = field(default_factory=list)
-    buried: list[Envelope] = field(default_factory=list)
-    condemned_links: list[tuple[str, FrameContent]] = field(default_factory=list)
-    condemned_answers: list[tuple[str, Answer]] = field(default_factory=list)
-    alone: bool = False
-    timers: list[tuple[str, str]] = field(default_factory=list)  # owner and key
-    parked: list[Parked] = field(default_factory=list)
-    condemned_timers: list[tuple[str, str]] = field(default_factory=list)
-    condemned_parked: list[Parked] = field(default_factory=list)
-    cause: str = ENDED_THE_PROCESS  # why what is buried or condemned is so
-    lines: int = CATCH_UP_LINES  # of the log, that a subscriber which lags reads in this turn
-
-    def size(self) -> int:
-        """How many inputs there are."""
-        return len(self.envelopes) + len(self.answers) + sum(len(content.envelopes) for _, content in self.links)
-
-    def singles(self) -> list[Inputs]:
-        """The same inputs, one a turn, in the same order."""
-        singles = [Inputs(answers=[answer], alone=True) for answer in self.answers]
-        for peer, content in self.links:
-            kind, number, acknowledged, envelopes = content
-            singles += [
-                Inputs(links=[(peer, FrameContent(kind, number + at, acknowledged, [envelope]))], alone=True)
-                for at, envelope in enumerate(envelopes)
-            ] or [Inputs(links=[(peer, content)], alone=True)]
-        singles += [Inputs(condemned_answers=[answer], alone=True) for answer in self.condemned_answers]
-        singles += [Inputs(refused=[refusal], alone=True) for refusal in self.refused]
-        singles += [Inputs(timers=[timer], alone=True) for timer in self.timers]
-        singles += [Inputs(parked=[parked], alone=True) for parked in self.parked]
-        return singles + [Inputs(envelopes=[envelope], alone=True) for envelope in self.envelopes]
-
-    def condemned(self, cause: str = ENDED_THE_PROCESS) -> Inputs:
-        """The same inputs, not to be handled but buried; a peer's frame counts as taken, an answer as handled."""
-        return Inputs(
-            condemned_links=self.links, buried=self.envelopes, condemned_answers=self.answers, alone=True,
-            condemned_timers=self.timers, condemned_parked=self.parked, cause=cause,
-        )  # fmt: skip
-
-    def suspect(self) -> str:
-        """The lasting name of a single input: the same when it is delivered again after a restart."""
-        if self.envelopes:
-            return f"{self.envelopes[0].target}/{self.envelopes[0].message_id}"
-        if self.answers:
-            outbox, answer = self.answers[0]
-            kinds = "+".join(type(result).__name__ for result in answer.results)
-            # Not the task's number: a rail that is asked again gives the same deadly answer to another task.
-            return f"{outbox}/{answer.payment_id or answer.finishes}/{kinds}"
-        if self.timers:
-            return "timer/{}/{}".format(*self.timers[0])
-        if self.parked:
-            return f"parked/{self.parked[0].actor}/{self.parked[0].envelope.message_id}"
-        return "/".join(f"{peer}/{content.number}" for peer, content in self.links)
-
-
-@dataclass(slots=True)
-class Waiter:
-    """A client that waits for one of `types` to be logged for a payment."""
-
-    types: frozenset[str]
-    target: str
-    causation_id: str
-
-
-@dataclass(slots=True)
 class Counters:
     """What `status` shows of a cell since it started."""
 
@@ -157,7 +79,7 @@ class Counters:
 
 
 class Turns:
-    """Runs turns over one cell's store. `escalate` is called when actors fail more often than they may."""
+    """Runs turns over one cell's store. `failed_actor` hears of each message that a handler could not take."""
 
     def __init__(
         self, *, cell: str, session: SqliteSession, system: InProcessSystem, subscriptions: Subscriptions,
@@ -187,16 +109,15 @@ class Turns:
         self._mail: deque[tuple[str, Envelope, On | None]] = system._pendingSends
         self._records: list[Record] = []
         self._replies: list[Envelope] = []
-        self._new_waiters: list[tuple[str, Waiter, Record | None]] = []
         self._overdue: list[tuple[str, Record]] = []  # lines that an observer could not take before
         self._doomed: list[str] = []  # actors that a drill ends with this turn
         self._turn = 0
         self._careful = False  # in this turn every handler runs in a savepoint
         self._careful_turns = 0  # how many more turns are to be so
         self._unwritten: dict[str, Service] = {}
-        self._addresses: dict[str, ActorAddress] = {}
+        self._handle = Dispatch(system, subscriptions, self._effects).handle
         self._log = structlog.get_logger("cell").bind(cell=cell)
-        self.waiting: dict[str, list[Waiter]] = {}
+        self.waiters = Waiters()
         self.observers: tuple[str, ...] = ()
         self.counters = Counters()
 
@@ -237,7 +158,8 @@ class Turns:
     def _run(self, inputs: Inputs, starting: list[Envelope] | None) -> tuple[list[Envelope], list[tuple[str, bytes]]]:
         session, effects = self._session, self._effects
         now = effects.now = self._clock.now()
-        self._records, self._replies, self._new_waiters = [], [], []
+        self._records, self._replies = [], []
+        self.waiters.begin()
         self._overdue, self._doomed = [], []
         handled = 0
         session.begin()
@@ -336,10 +258,6 @@ class Turns:
         finally:
             self._session.roll_back()
 
-    def await_(self, payment_id: str, waiter: Waiter, standing: Record | None) -> None:
-        """A client wants to hear of a payment: at once where the line is `standing` already, else when it is logged."""
-        self._new_waiters.append((payment_id, waiter, standing))
-
     def records_of(self, payment_id: str) -> list[Record]:
         """This turn's own lines about a payment, not yet in the store."""
         return [record for record in self._records if record.envelope.payment_id == payment_id]
@@ -402,8 +320,8 @@ class Turns:
         for name in self._doomed:
             self._system.kill(name)
         self._system.drop_idle(self._resident)
-        if self.waiting or self._new_waiters:
-            self._wake_waiters()
+        if self.waiters:
+            self._replies += self.waiters.answers(self._records)
         self.counters.turns += 1
         self.counters.messages += handled
 
@@ -548,45 +466,6 @@ class Turns:
         if actor == DIRECTORY:
             self._subscriptions.look()
 
-    def _handle(self, target: str, envelope: Envelope, on: On | None) -> bool:
-        """Run the handler; false where there is none."""
-        ref = self._system.actorRegistry.get(target)
-        if ref is None:
-            ref = self._system.find(target)
-            if ref is None:
-                return False
-        instance = ref.instance
-        message = envelope.message
-        if on is None and envelope.kind == EVENT:
-            # A delivery without its reaction in hand: a parked event, a dead letter retried, a plain subscriber.
-            return self._handle_event(target, envelope, instance)
-        if on is not None:
-            made = on.make(message)
-            if made is None:
-                return True
-            message = made
-        handler = instance.handlers.get(type(message))
-        if handler is None:
-            return isinstance(message, Failed | Event) and on is None
-        sender = self._addresses.get(envelope.sender)
-        if sender is None:
-            sender = ActorAddress(envelope.sender)
-            if self._system.is_service(envelope.sender):
-                self._addresses[envelope.sender] = sender
-        instance.receiveMessage(Delivery(handler, message, self._effects), sender)
-        return True
-
-    def _handle_event(self, target: str, envelope: Envelope, instance: Any) -> bool:
-        routes, _ = self._subscriptions.routes(type(envelope.message), envelope.flow, envelope.workflow)
-        mine = [on for subscriber, on in routes if subscriber == target]
-        address = ActorAddress(envelope.sender)
-        for on in mine or [None]:
-            message = envelope.message if on is None else on.make(envelope.message)
-            handler = None if message is None else instance.handlers.get(type(message))
-            if message is not None and handler is not None:
-                instance.receiveMessage(Delivery(handler, message, self._effects), address)
-        return True
-
     def _give_way(self, target: str, envelope: Envelope, error: Exception, parked: Parked | None) -> None:
         """A handler has failed as often as it may at once: park the message, or bury it."""
         cause = f"{type(error).__name__}: {error}"
@@ -706,33 +585,3 @@ class Turns:
             return
         session.release()
         self._take()
-
-    def _wake_waiters(self) -> None:
-        """After the commit: whoever asked in this turn waits from now on, and is answered like the others."""
-        for payment_id, waiter, standing in self._new_waiters:
-            if standing is not None:
-                self._answer_waiter(waiter, standing)
-                continue
-            others = self.waiting.setdefault(payment_id, [])
-            others.append(waiter)
-            del others[:-WAITERS_PER_PAYMENT]  # whoever it was asks again, or has long gone
-        while len(self.waiting) > WAITING_PAYMENTS:
-            del self.waiting[next(iter(self.waiting))]
-        if not self.waiting:
-            return
-        for record in self._records:
-            waiters = self.waiting.get(record.envelope.payment_id)
-            if not waiters:
-                continue
-            name = type(record.envelope.message).__name__
-            for waiter in [waiter for waiter in waiters if name in waiter.types]:
-                waiters.remove(waiter)
-                self._answer_waiter(waiter, record)
-            if not waiters:
-                del self.waiting[record.envelope.payment_id]
-
-    def _answer_waiter(self, waiter: Waiter, record: Record) -> None:
-        payment_id = record.envelope.payment_id
-        name = type(record.envelope.message).__name__
-        answer = Awaited(payment_id=payment_id, type=name, status=record.progress or "")
-        self._replies.append(Envelope("", answer, "reply", "waiting", waiter.target, payment_id, waiter.causation_id))

@@ -71,9 +71,8 @@ def _measure(given: argparse.Namespace, data: Path) -> None:
     if profile:
         profile.disable()
     took, cpu = time.perf_counter() - began, time.thread_time() - cpu
-    print(
-        f"{given.flow}: {given.payments / took:,.0f} payments/s, {cpu / given.payments * 1e6:.0f} µs of the cell's thread each"
-    )
+    rate, each = given.payments / took, cpu / given.payments * 1e6
+    print(f"{given.flow}: {rate:,.0f} payments/s, {each:.0f} µs of the cell's thread each")
     print(core.report())
     if profile:
         pstats.Stats(profile).dump_stats(given.profile)

@@ -26,7 +26,7 @@ from actors.messaging.system_messages import (
     KillActor,
     RetryDeadLetters,
 )
-from actors.runtime import turn as turns
+from actors.runtime import inputs, waiters
 from actors.runtime.service import Answer
 from actors.store.session import StoreFailed
 from tests.fakes.doers import Act, Did, Do, DoersCell, Keep, Made, Make, Okay, Ring, World, raising, soon
@@ -287,7 +287,7 @@ def test_a_log_longer_than_a_turn_reads_is_replayed_once_and_in_order_while_it_g
     cell: DoersCell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is new comes after what is old, and nothing twice."""
-    monkeypatch.setattr(turns.Inputs, "__init__", _with_lines(7))
+    monkeypatch.setattr(inputs.Inputs, "__init__", _with_lines(7))
     old = [f"o{at}" for at in range(40)]
     cell.tell("directory", Unsubscribe(subscriber="hearer", event_types=("Did",)))
     cell.post_many([("doer", Do(what=what)) for what in old])
@@ -305,7 +305,7 @@ def test_a_log_longer_than_a_turn_reads_is_replayed_once_and_in_order_while_it_g
 
 
 def _with_lines(lines: int) -> Any:
-    original = turns.Inputs.__init__
+    original = inputs.Inputs.__init__
 
     def init(self: Any, *given: Any, **named: Any) -> None:
         original(self, *given, **{"lines": lines, **named})
@@ -318,7 +318,7 @@ def test_more_lines_than_one_turn_reads_are_replayed_to_an_observer(cell: DoersC
     for _ in range(4):
         cell.post_many([("doer", Do(what=str(at))) for at in range(200)], payment_id="P1-00")
         cell.run()
-    assert len(offsets(cell)) > 3 * turns.CATCH_UP_LINES
+    assert len(offsets(cell)) > 3 * inputs.CATCH_UP_LINES
     World.observed = []
     cell.tell("directory", Replay(subscriber="watch", from_offset=1))
     cell.until(lambda: not cell.core._subscriptions.lagging)
@@ -398,19 +398,19 @@ def test_a_client_that_waits_is_told_once_though_the_turn_was_run_twice(cell: Do
     cell.post_many([("waiting", Await(payment_id="P1-00", types=("Did",))), *all_of("a")], payment_id="P1-00")
     cell.idle()
     assert [type(answer) for answer in answers(cell)].count(Awaited) == 1
-    assert cell.core._turns.waiting == {}
+    assert len(cell.core._turns.waiters) == 0
 
 
 def test_clients_that_wait_are_bounded(cell: DoersCell, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of one payment and those of all: who asks again and again takes no more memory."""
-    monkeypatch.setattr(turns, "WAITING_PAYMENTS", 3)
-    for at in range(turns.WAITERS_PER_PAYMENT + 5):
+    monkeypatch.setattr(waiters, "PAYMENTS", 3)
+    for at in range(waiters.PER_PAYMENT + 5):
         cell.post("waiting", Await(payment_id="P0-00", types=("Did",)))
         cell.post("waiting", Await(payment_id=f"P{at}-00", types=("Did",)))
     cell.idle()
-    waiting = cell.core._turns.waiting
+    waiting = cell.core._turns.waiters._waiting
     assert len(waiting) <= 3
-    assert max(len(waiters) for waiters in waiting.values()) <= turns.WAITERS_PER_PAYMENT
+    assert max(len(several) for several in waiting.values()) <= waiters.PER_PAYMENT
 
 
 @pytest.mark.parametrize("envelope", [7, "text", None, [], {"a": 1}, ["m-1"]])
