@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from actors.admin.bench.scenarios import Run, planned
@@ -12,7 +13,13 @@ _SHOWN = ("scenario", "flow", "topology", "payments", "payments_per_s", "limit_p
 
 
 def run(
-    invocation: Invocation, *, scenario: str | None, flow: str | None, topology: str | None, payments: int | None
+    invocation: Invocation,
+    *,
+    scenario: str | None,
+    flow: str | None,
+    topology: str | None,
+    payments: int | None,
+    watchlist: Path | None = None,
 ) -> int:
     """Measure, one scenario after the other, each on a system of its own.
 
@@ -21,7 +28,7 @@ def run(
     """
     runs: list[Run] = []
     try:
-        for measure in planned(scenario, flow, topology, payments, invocation.screen.note):
+        for measure in planned(scenario, flow, topology, payments, invocation.screen.note, watchlist):
             runs.append(measure())
             invocation.screen.note(f"  {_words(runs[-1])}")
     except BenchFailed as error:
@@ -37,7 +44,7 @@ def _table(invocation: Invocation, document: dict[str, Any]) -> None:
 
 
 def _words(measured: Run) -> str:
-    known = {*_SHOWN, "latency_ms", "watchlist_entries", "durability"}
+    known = {*_SHOWN, "latency_ms", "durability"}
     said = [f"{name} {value}" for name, value in measured.items() if name not in known]
     if measured["latency_ms"]["p50"] is not None:
         said.append("p50 {p50} ms, p99 {p99} ms".format(**measured["latency_ms"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import statistics
@@ -14,6 +15,7 @@ from typing import Any, Final
 from actors.admin.bench.limit import bare_sql
 from actors.admin.bench.orders import OrderMix
 from actors.admin.bench.system_under_test import BenchFailed, PeakMemory, SystemUnderTest
+from config.settings import SAMPLES
 
 SILENT: Final = "TEST-SILENT"
 QUIET_RAIL: Final = (  # a silent rail is not asked about every instruction while something else is measured
@@ -23,8 +25,16 @@ Run = dict[str, Any]
 Note = Callable[[str], None]
 
 
-def throughput(flow: str, topology: str, payments: int, note: Note, settings: tuple[str, ...] = ()) -> Run:
-    """Payments a second through the submission path, beside the bare-SQL limit in the same run."""
+def throughput(
+    flow: str, topology: str, payments: int, note: Note, settings: tuple[str, ...] = (), watchlist: Path | None = None
+) -> Run:
+    """Payments a second through the submission path, beside the bare-SQL limit in the same run.
+
+    With `watchlist` that list is in force beside the sample list.
+    """
+    if watchlist is not None:
+        lists = [str(SAMPLES / "watchlist.csv"), str(watchlist.absolute())]
+        settings = (*settings, f"aml.watchlists={json.dumps(lists)}")
     with SystemUnderTest(topology, settings) as system, PeakMemory(system.memory_mb) as memory:
         mix = OrderMix(flow)
         system.open_accounts(mix.accounts)
@@ -37,11 +47,12 @@ def throughput(flow: str, topology: str, payments: int, note: Note, settings: tu
         system.submit(orders)
         took = system.wait_for(done + payments) - began
         cells = len([name for name in system.pids() if name.startswith("cell-")])
+        entries = system.watchlist_entries()
     limit = (before + _limit(payments)) / 2
     rate = payments / took
     return _run(
         "throughput", flow, topology, payments, payments_per_s=round(rate), limit_payments_per_s=round(limit),
-        ratio=round(rate / limit, 4), peak_rss_mb=round(memory.mb), cells=cells,
+        ratio=round(rate / limit, 4), peak_rss_mb=round(memory.mb), cells=cells, watchlist_entries=entries,
     )  # fmt: skip
 
 
@@ -143,7 +154,12 @@ def growth(flow: str, topology: str, payments: int, note: Note) -> Run:
 
 
 def planned(
-    scenario: str | None, flow: str | None, topology: str | None, payments: int | None, note: Note
+    scenario: str | None,
+    flow: str | None,
+    topology: str | None,
+    payments: int | None,
+    note: Note,
+    watchlist: Path | None = None,
 ) -> Iterator[Callable[[], Run]]:
     """The measurements that were asked for, to be run one after the other."""
     flows = (flow,) if flow else ("orchestrated", "choreographed")
@@ -153,7 +169,9 @@ def planned(
         if each == "throughput":
             for place in topologies:
                 for kind in flows:
-                    yield lambda kind=kind, place=place: throughput(kind, place, payments or 30_000, note)  # type: ignore[misc]
+                    yield lambda kind=kind, place=place: throughput(  # type: ignore[misc]
+                        kind, place, payments or 30_000, note, watchlist=watchlist
+                    )
         elif each == "latency":
             for kind in flows:
                 yield lambda kind=kind: latency(kind, topology or "embedded", payments or 1_000, note)  # type: ignore[misc]

@@ -81,6 +81,13 @@ class SystemUnderTest:
             reader.close()
         return total
 
+    def watchlist_entries(self) -> int:
+        """How many entries the watchlists in force have."""
+        reader = SqliteReader(self.data / "cells" / "cell-0" / "store.db")
+        row = reader.one("SELECT sum(entries) FROM aml_lists")
+        reader.close()
+        return int(row[0] or 0) if row else 0
+
     def wait_for(self, number: int, statuses: tuple[str, ...] = FINAL, patience_s: float = 600) -> float:
         """Wait until `number` payments have one of `statuses`; the moment it was seen (`time.perf_counter`)."""
         deadline = time.perf_counter() + patience_s

@@ -25,7 +25,12 @@ def bench(invocation: Invocation) -> int:
 
     given = invocation.arguments
     status: int = run(
-        invocation, scenario=given.scenario, flow=given.flow, topology=given.topology, payments=given.payments
+        invocation,
+        scenario=given.scenario,
+        flow=given.flow,
+        topology=given.topology,
+        payments=given.payments,
+        watchlist=given.watchlist,
     )
     return status
 
@@ -68,6 +73,9 @@ def _bench_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--flow", choices=kinds.FLOWS, help="default: both")
     parser.add_argument("--topology", choices=("embedded", "partitioned"), help="default: both")
     parser.add_argument("--payments", type=kinds.count, metavar="N", help="payments in a run")
+    parser.add_argument(
+        "--watchlist", type=kinds.file, metavar="FILE", help="another list beside the sample list, for throughput"
+    )
 
 
 def _docs_arguments(parser: argparse.ArgumentParser) -> None:
