@@ -269,6 +269,10 @@ def _across(readers: Iterable[Reader], counted: Counter[str]) -> Iterator[Found]
     started = Counter(row[0] for reader in readers for row in reader.all("SELECT payment_id FROM orders"))
     claimed = Counter(payment_id for payment_id, _ in claims)
     counted[name] += len(claims)
+    for key, number in Counter(key for _, key in claims).items():
+        if number > 1:
+            several = sorted(payment_id for payment_id, claimed_key in claims if claimed_key == key)
+            yield Found(name, several[0], f"its key {key} is claimed in {number} cells, for {', '.join(several)}")
     for payment_id, key in claims:
         if payment_id not in started and payment_id not in under_way:
             yield Found(name, payment_id, f"accepted under the key {key}, and not started anywhere")

@@ -88,6 +88,8 @@ class ReviewClosed(Outcome):
 class DecideReview(Command):
     """A person's decision, `clear` or `block`. Answered by `ReviewDecided` or `ReviewRefused`."""
 
+    from_clients: ClassVar[bool] = True
+
     case_id: str
     decision: str
     reason: str
@@ -117,6 +119,8 @@ class LoadWatchlist(Command):
 
     Sent to every cell. Answered by `WatchlistLoaded` or `WatchlistRefused` once it is in force.
     """
+
+    from_clients: ClassVar[bool] = True
 
     name: str
     path: str

@@ -15,6 +15,8 @@ class Subscribe(Command):
     Repeating it changes nothing. Answered by `Subscribed` or `SubscriptionRefused`.
     """
 
+    from_clients: ClassVar[bool] = True
+
     subscriber: str
     event_types: tuple[str, ...]
     from_offset: int | None = None
@@ -24,6 +26,8 @@ class Subscribe(Command):
 class Unsubscribe(Command):
     """Deliver events of these types no more; the directory remembers that it once did. Answered by `Subscribed`."""
 
+    from_clients: ClassVar[bool] = True
+
     subscriber: str
     event_types: tuple[str, ...]
 
@@ -31,6 +35,8 @@ class Unsubscribe(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay(Command):
     """Deliver the log to `subscriber` again from `from_offset`. Answered by `Subscribed` or `SubscriptionRefused`."""
+
+    from_clients: ClassVar[bool] = True
 
     subscriber: str
     from_offset: int

@@ -52,6 +52,7 @@ class Disbursement(Service):
         """Take the session and the defaults."""
         codec.register(StartPayment)  # what the store keeps
         self.store = DisbursementStore(context.session)
+        self.slots = context.slots
         self.flow = context.settings.disbursement.flow
         self.workflow = context.settings.disbursement.workflow
 
@@ -59,6 +60,8 @@ class Disbursement(Service):
         """Claim the key and hand the order to the debtor's partition; a known key is answered from its claim."""
         key = command.idempotency_key
         errors = model.form_errors(command)
+        if slot_of(key) not in self.slots:
+            errors = ["the order came to a partition that is not its idempotency key's: a client's mistake"]
         if errors:
             turn.answer(OrderRefused(idempotency_key=key, error="; ".join(errors)))
             return

@@ -19,6 +19,8 @@ class SubmitPayment(Command):
     logged for the payment: a second reply to the same message, and no second round trip.
     """
 
+    from_clients: ClassVar[bool] = True
+
     idempotency_key: str  # one key is one payment, in the whole system
     debtor_account: str
     creditor_name: str
@@ -64,6 +66,8 @@ class StartPayment(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterBatch(Command):
     """Remember a submitted file under `batch_id` (idempotency key). Answered by `BatchRegistered`."""
+
+    from_clients: ClassVar[bool] = True
 
     batch_id: str
     file_name: str
@@ -151,6 +155,8 @@ class CancelPayment(Command):
     `CancellationTaken` says only that the wish is recorded; `PaymentCancelled` or `CancellationRefused`
     follows as an event of the payment.
     """
+
+    from_clients: ClassVar[bool] = True
 
     payment_id: str
     reason: str

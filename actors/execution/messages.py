@@ -126,6 +126,8 @@ class ReturnReceived(Outcome):
 class SettleExecution(Command):
     """A person's evidence for a payment in doubt. Answered by `ExecutionSettled` or `SettlementRefused`."""
 
+    from_clients: ClassVar[bool] = True
+
     payment_id: str
     executed: bool
     reason: str

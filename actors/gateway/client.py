@@ -6,11 +6,9 @@ again: every command may be repeated.
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import math
 import os
-import pkgutil
 import random
 import select
 import socket
@@ -22,12 +20,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
-import actors
 from actors.disbursement.messages import PaymentAccepted, SubmitPayment
 from actors.gateway import protocol
 from actors.gateway.protocol import Incoming, envelopes_packet, packet
-from actors.messaging import codec, system_messages
+from actors.messaging import codec
 from actors.messaging.codec import CannotDecode
+from actors.messaging.discovery import register_messages
 from actors.messaging.envelope import COMMAND, Envelope
 from actors.messaging.message import Message
 from actors.messaging.system_messages import Await, Awaited, Busy, Failed
@@ -484,14 +482,6 @@ class Client:
             self._waiting.append(unanswered)
         else:
             unanswered.inbox.append(Answered(unanswered, reply))
-
-
-def register_messages() -> None:
-    """Make the messages of every service known to the codec."""
-    codec.register_module(system_messages)
-    for package in pkgutil.iter_modules(actors.__path__):
-        if (Path(actors.__path__[0]) / package.name / "messages.py").exists():
-            codec.register_module(importlib.import_module(f"actors.{package.name}.messages"))
 
 
 def _opened(data: Path) -> socket.socket:

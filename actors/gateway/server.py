@@ -21,6 +21,7 @@ from actors.gateway import protocol
 from actors.gateway.protocol import Incoming, envelopes_packet, packet
 from actors.gateway.routing import Correspondent, Replies, Routing
 from actors.messaging.codec import CannotDecode
+from actors.messaging.discovery import register_messages
 from actors.store.partitions import PartitionMap, establish, recorded_map
 from actors.store.session import StoreRefused
 from actors.vocabulary.slots import SLOTS
@@ -87,6 +88,7 @@ class Server:
         Raises:
             CannotOpen: the socket can't be made.
         """
+        register_messages()  # to know what a client may send
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listening.setblocking(False)
         try:

@@ -36,6 +36,7 @@ from actors.messaging.message import Message
 from actors.runtime.service import CellContext, Handler, Service, Turn
 from actors.vocabulary.money import Money
 from actors.vocabulary.order import PaymentFacts
+from actors.vocabulary.slots import slot_of
 
 
 class Ledger(Service):
@@ -51,12 +52,16 @@ class Ledger(Service):
     def prepare(self, context: CellContext) -> None:
         """Take the session and the settings."""
         self.store = LedgerStore(context.session)
+        self.slots = context.slots
         self.hold = timedelta(seconds=context.settings.ledger.hold_seconds)
         self.rail = context.settings.execution.rail
 
     def open_account(self, command: OpenAccount, turn: Turn) -> None:
         """Open an account, with a first deposit if there is one."""
         name = command.account_id
+        if slot_of(name) not in self.slots:
+            turn.answer(AccountRefused(account_id=name, error=f"account {name} lives in another partition"))
+            return
         terms = model.Terms(command.currency, command.overdraft, command.owner, command.email, command.deposit)
         account, had = self.store.account(name), self.store.terms(name)
         try:

@@ -16,6 +16,8 @@ from actors.vocabulary.reason import Reason
 class OpenAccount(Command):
     """Open an account; the same again changes nothing. Answered by `AccountOpened` or `AccountRefused`."""
 
+    from_clients: ClassVar[bool] = True
+
     account_id: str  # idempotency key
     currency: str
     overdraft: int = 0  # whole minor units
@@ -39,6 +41,8 @@ class AccountOpened(Event):
 class DepositMoney(Command):
     """Book money from the funding account. Answered by `MoneyDeposited` or `AccountRefused`."""
 
+    from_clients: ClassVar[bool] = True
+
     deposit_id: str  # idempotency key
     account_id: str
     amount: Money
@@ -58,6 +62,8 @@ class CloseAccount(Command):
 
     Answered by `AccountClosed` or `AccountRefused`.
     """
+
+    from_clients: ClassVar[bool] = True
 
     account_id: str
 

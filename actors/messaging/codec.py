@@ -20,6 +20,7 @@ from actors.messaging.message import Message
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+CHECKED = (str, int, float, bool, bytes)  # whose values are held against them
 PLAIN = (str, int, float, bool, bytes, type(None), Any)
 
 _last = (EPOCH, 0)
@@ -240,22 +241,42 @@ def _decoding(hint: Any, value: str, names: dict[str, Any]) -> str:
     return f"(None if {value} is None else {text})" if optional and text != value else text
 
 
+# How a value of each of these is read: the name of what reads it, that itself, and the call.
+_READ: dict[Any, tuple[str, Any, str]] = {
+    datetime: ("moment", moment, "moment({})"),
+    timedelta: ("timedelta", timedelta, "timedelta(microseconds={})"),
+    date: ("date", date, "date.fromisoformat({})"),
+}
+
+
 def _decoding_of(hint: Any, value: str, names: dict[str, Any]) -> str:
-    if hint is datetime:
-        names["moment"] = moment
-        return f"moment({value})"
-    if hint is timedelta:
-        names["timedelta"] = timedelta
-        return f"timedelta(microseconds={value})"
-    if hint is date:
-        names["date"] = date
-        return f"date.fromisoformat({value})"
+    if hint in _READ:
+        name, reader, call = _READ[hint]
+        names[name] = reader
+        return call.format(value)
     if dataclasses.is_dataclass(hint):
         return f"{_nested(hint, _decoders, 'dec', names)}({value})"
     if typing.get_origin(hint) is tuple:
+        names["several"] = _several
         inner = _decoding(typing.get_args(hint)[0], "x", names)
-        return f"tuple({value})" if inner == "x" else f"tuple([{inner} for x in {value}])"
+        return f"tuple(several({value}))" if inner == "x" else f"tuple([{inner} for x in several({value})])"
     _must_be_plain(hint)
+    if hint not in CHECKED:
+        return value
+    # The type itself, not a kind of it: what claims to be a number of cents may not be True, 12.5 or NaN.
+    names["wrong"] = _wrong
+    return f"({value} if type({value}) is {hint.__name__} else wrong({value}, {hint.__name__!r}))"
+
+
+def _wrong(value: Any, wanted: str) -> Any:
+    if wanted == "float" and type(value) is int:
+        return float(value)
+    raise TypeError(f"{type(value).__name__} where {wanted} is wanted")
+
+
+def _several(value: Any) -> Any:
+    if type(value) not in (list, tuple):
+        raise TypeError(f"{type(value).__name__} where an array is wanted")
     return value
 
 

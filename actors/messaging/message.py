@@ -12,11 +12,13 @@ class Message:
 
     `progress` is what an observer may say of the payment once this message is under way (`debiting`,
     `held`, `completed`, …), or None when it says nothing new. `logged` is False for what
-    adds nothing to the payment's story. Neither is ever transmitted.
+    adds nothing to the payment's story. `from_clients` is True for what a client of the gateway may send: all else is
+    said by actors alone. None of them is ever transmitted.
     """
 
     progress: ClassVar[str | None] = None
     logged: ClassVar[bool] = True
+    from_clients: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

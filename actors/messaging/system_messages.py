@@ -32,6 +32,7 @@ class Await(Command):
     Kept in memory alone: whoever waits asks again after a restart.
     """
 
+    from_clients: ClassVar[bool] = True
     logged: ClassVar[bool] = False
 
     payment_id: str
@@ -52,12 +53,16 @@ class Awaited(Reply):
 class RetryDeadLetters(Command):
     """Deliver these dead letters again (`ids` empty: the oldest, some hundreds). Answered by `DeadLettersDone`."""
 
+    from_clients: ClassVar[bool] = True
+
     ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropDeadLetter(Command):
     """Give a dead letter up, for `reason`. Answered by `DeadLettersDone`."""
+
+    from_clients: ClassVar[bool] = True
 
     id: str
     reason: str
@@ -74,6 +79,8 @@ class DeadLettersDone(Reply):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KillActor(Command):
     """A fault drill: end the actor of this name at once. Answered by `ActorKilled`."""
+
+    from_clients: ClassVar[bool] = True
 
     name: str
 

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors import assembly
+from actors.disbursement.messages import SubmitPayment
 from actors.messaging import codec
 from actors.messaging.codec import (
     CannotDecode,
@@ -35,6 +36,7 @@ from actors.messaging.codec import (
 )
 from actors.messaging.envelope import Envelope
 from actors.messaging.message import Command, Message
+from actors.vocabulary.money import Money
 
 assembly.load_messages()
 EVERY_CLASS = sorted(codec.type_names.values(), key=lambda cls: cls.__name__)
@@ -236,3 +238,20 @@ def test_a_field_without_a_rule_is_found_when_its_class_is_registered(hint: Any)
     with pytest.raises(TypeError):
         register(odd)
     codec.type_names.pop("Odd", None)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("amount", [True, "EUR"]), ("amount", [12.5, "EUR"]), ("amount", [float("nan"), "EUR"]), ("amount", ["1", "EUR"]),
+     ("remittance", []), ("remittance", {}), ("remittance", None), ("debtor_account", 7), ("wait_for", "abc"),
+     ("wait_for", [[1]]), ("creditor_country", 5)],
+)  # fmt: skip
+def test_a_field_of_another_type_is_refused_before_any_actor_sees_it(field: str, value: object) -> None:
+    """What claims to be a number of cents is one; the rest of the house need not ask."""
+    order = SubmitPayment(
+        idempotency_key="k", debtor_account="A", creditor_name="N", creditor_account="C", amount=Money(1, "EUR")
+    )
+    fields = dict(zip((each.name for each in dataclasses.fields(order)), codec.to_fields(order), strict=True))
+    fields[field] = value
+    with pytest.raises(CannotDecode, match="not the fields of a SubmitPayment"):
+        codec.from_fields("SubmitPayment", list(fields.values()))

@@ -325,3 +325,15 @@ def test_disbursement_reacts_with_its_own_command(event: Event, command: Message
     (on,) = [on for on in REACTIONS["*"] if isinstance(event, on.event)]
     assert on.make(event) == command
     assert command is None or isinstance(command, on.command)
+
+
+def test_an_order_in_a_partition_that_is_not_its_keys_is_refused() -> None:
+    """Or the same key could be claimed in two places, and paid twice."""
+    bench = ServiceBench(Disbursement)
+    bench.service.slots = frozenset()  # type: ignore[attr-defined]
+    order = SubmitPayment(
+        idempotency_key="k", debtor_account="A", creditor_name="N", creditor_account="C", amount=Money(1, "EUR")
+    )
+    (answer,) = bench.tell(order, sender="client/1/1", payment_id="").answers
+    assert isinstance(answer, OrderRefused)
+    assert "partition" in answer.error

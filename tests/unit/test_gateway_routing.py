@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from actors.gateway.routing import Bounds, Correspondent, Routing
 from actors.messaging import codec
 from actors.messaging.codec import CannotDecode
+from actors.messaging.discovery import register_messages
 from actors.messaging.envelope import COMMAND, EVENT, REPLY, Envelope
 from actors.messaging.frames import GATEWAY, LINK, FrameContent, pack_frame, unpack_frame
 from actors.messaging.system_messages import ActorKilled, Busy, KillActor
@@ -272,3 +273,24 @@ def test_an_earlier_gateways_numbers_mean_nothing_to_a_later_one() -> None:
         frames += made.due(now=0)
     later.answered(*handled(frames[0]))
     assert client.outstanding == 1
+
+
+def test_a_client_may_send_what_operators_say_and_nothing_that_only_actors_say() -> None:
+    """Or whoever holds the socket could tell the ledger that the bank has paid."""
+    register_messages()
+    open_to_clients = {name for name, message in codec.type_names.items() if message.from_clients}
+    assert open_to_clients >= {"SubmitPayment", "CancelPayment", "SettleExecution", "DecideReview", "OpenAccount"}
+    for name in (
+        "ExecutePayment",
+        "RailAnswered",
+        "PaymentExecuted",
+        "VoidDebit",
+        "StartPayment",
+        "StartSaga",
+        "Failed",
+    ):
+        fields = sent()
+        fields[1][0] = name
+        router = routing()
+        with pytest.raises(CannotDecode, match="may not send"):
+            router.accept(router.meet(), [fields])
