@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Final
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+LARGEST_COUNT: Final = 1_000_000_000
+LONGEST_REASON: Final = 500
 FLOWS: Final = ("orchestrated", "choreographed")
 STATUSES: Final = (
     "received",
@@ -76,9 +78,25 @@ def seconds(text: str) -> float:
 def count(text: str) -> int:
     """A whole number from 1."""
     value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
+    if not 1 <= value <= LARGEST_COUNT:
+        raise argparse.ArgumentTypeError(f"{text[:20]} is not a whole number from 1 to {LARGEST_COUNT}")
     return value
+
+
+def key(text: str) -> str:
+    """An idempotency key: an empty one is most likely a variable that was not set."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the key is empty; leave --key out to have one made")
+    return text
+
+
+def reason(text: str) -> str:
+    """A person's reason, as it is kept and shown: words, no control characters."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("give the reason in words")
+    if len(text) > LONGEST_REASON or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"a reason is one line of at most {LONGEST_REASON} characters")
+    return text
 
 
 def offset(text: str) -> int:

@@ -530,3 +530,21 @@ def test_workflows_and_chains_are_listed_shown_and_drawn_from_the_code(desk: Des
         assert desk.run("workflow", "diagram", name, "--format", "mermaid") == 0
     assert desk.run("workflow", "diagram", "--format", "svg") == 2
     assert desk.run("workflow", "show", "nothing") == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        [*PAY, "--key", ""],
+        ["account", "deposit", "ACC-1", "5", "--key="],
+        ["account", "deposit", "ACC-1", "5", "--amount", "6"],
+        ["cancel", PAYMENT, "--reason", ""],
+        ["cancel", PAYMENT, "--reason", "a\x1b[31m"],
+        ["settle", PAYMENT, "--executed", "--reason", "r" * 501],
+        ["payments", "--limit", "99999999999999999999"],
+    ],
+)
+def test_what_can_only_be_a_mistake_is_wrong_usage_and_nothing_is_sent(desk: Desk, line: list[str]) -> None:
+    """An unset variable must not pay twice, and nobody's terminal is painted by a stored reason."""
+    assert desk.run(*line) == 2
+    assert desk.client.asked == []

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from actors.admin import arguments as kinds
-from actors.admin.command import DONE, FAILED, Command, CommandFailed, Invocation
+from actors.admin.command import DONE, FAILED, WRONG_USAGE, Command, CommandFailed, Invocation
 
 
 def open_account(invocation: Invocation) -> int:
@@ -67,6 +67,8 @@ def deposit(invocation: Invocation) -> int:
     from actors.vocabulary.money import parse_money
 
     given = invocation.arguments
+    if given.amount_given and given.amount and given.amount_given != given.amount:
+        raise CommandFailed(f"two amounts were given, {given.amount} and {given.amount_given}: give one", WRONG_USAGE)
     amount = given.amount_given or given.amount
     if amount is None:
         raise CommandFailed("how much? python system.py account deposit ID AMOUNT", 2)
@@ -189,7 +191,7 @@ def _deposit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("amount", metavar="AMOUNT", nargs="?", help="decimal, such as 12.50")
     parser.add_argument("--amount", metavar="AMOUNT", dest="amount_given", help="the same, as an option")
     parser.add_argument("--currency", metavar="CUR", help="refused unless it is the account's")
-    parser.add_argument("--key", metavar="KEY", help="idempotency key: one key deposits once")
+    parser.add_argument("--key", type=kinds.key, metavar="KEY", help="idempotency key: one key deposits once")
 
 
 def _one_account(parser: argparse.ArgumentParser) -> None:

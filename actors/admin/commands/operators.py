@@ -275,7 +275,9 @@ def _load_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _reason_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--reason", metavar="TEXT", required=True, help="why; it is kept in the timeline")
+    parser.add_argument(
+        "--reason", type=kinds.reason, metavar="TEXT", required=True, help="why; it is kept in the timeline"
+    )
 
 
 def _cancel_arguments(parser: argparse.ArgumentParser) -> None:

@@ -232,7 +232,7 @@ def _pay_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--remittance", metavar="TEXT", default="", help="what it is for")
     parser.add_argument("--end-to-end-id", metavar="ID", help="your own reference, passed on to the creditor")
     parser.add_argument("--flow", choices=kinds.FLOWS, help="how the payment is run (default: as configured)")
-    parser.add_argument("--key", metavar="KEY", help="idempotency key: one key is one payment")
+    parser.add_argument("--key", type=kinds.key, metavar="KEY", help="idempotency key: one key is one payment")
     _wait_arguments(parser, "until the payment ends or a person must decide")
 
 
