@@ -41,9 +41,13 @@ class SystemUnderTest:
     def __enter__(self) -> Self:
         """Start it; the time to ready is kept."""
         began = time.perf_counter()
-        self._system("start", "--config", str(ROOT / "config" / f"{self.topology}.toml"), "--set", *self._settings)
-        self.start_s = time.perf_counter() - began
-        self.client = Client.connect(self.data)
+        try:
+            self._system("start", "--config", str(ROOT / "config" / f"{self.topology}.toml"), "--set", *self._settings)
+            self.start_s = time.perf_counter() - began
+            self.client = Client.connect(self.data)
+        except BaseException:  # an interrupt too: without this nobody would stop what has been started
+            self._end()
+            raise
         return self
 
     def __exit__(
@@ -51,6 +55,9 @@ class SystemUnderTest:
     ) -> None:
         """Stop it."""
         self.client.close()
+        self._end()
+
+    def _end(self) -> None:
         self._system("stop")
         self._directory.cleanup()
 
@@ -110,12 +117,17 @@ class SystemUnderTest:
 
     def _system(self, command: str, *arguments: str) -> None:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PAYSAGA_")}
-        done = subprocess.run(
+        with subprocess.Popen(
             [sys.executable, str(ROOT / "system.py"), command, "--data", str(self.data), *arguments],
-            env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise BenchFailed(f"`{command}` failed: {done.stderr.strip()}")
+            env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        ) as process:  # fmt: skip
+            try:
+                _, said = process.communicate()
+            except KeyboardInterrupt:
+                process.communicate()  # half a start can't be stopped: let it come to its end first
+                raise
+        if process.returncode:
+            raise BenchFailed(f"`{command}` failed: {said.strip()}")
 
 
 class PeakMemory:
