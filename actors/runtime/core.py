@@ -45,7 +45,7 @@ from actors.runtime.service import Answer, CellContext, Service, Started, Worker
 from actors.runtime.supervision import GiveUp, RestartHistory, SupervisionSpec, after_failure
 from actors.runtime.timers import Timers
 from actors.runtime.turn import Turns, TurnVoid
-from actors.store.partitions import PartitionMap
+from actors.store.placement import Placement
 from actors.store.session import StoreFailed, StoreRefused
 from actors.store.sqlite import SqliteSession
 from config.settings import Settings
@@ -81,14 +81,13 @@ class CellCore:
     """One cell, from its store to the frames it sends."""
 
     def __init__(
-        self, name: str, number: int, data: Path, settings: Settings, partitions: PartitionMap, hosting: Hosting,
+        self, name: str, data: Path, settings: Settings, placement: Placement, hosting: Hosting,
         clock: Clock | None = None,
     ) -> None:  # fmt: skip
         self.name = name
-        self._number = number
         self._directory = data / "cells" / name
         self._settings = settings
-        self._partitions = partitions
+        self._placement = placement
         self._hosting = hosting
         self._clock = clock
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -220,21 +219,21 @@ class CellCore:
         last = moment(max(row[0] if row else 0, self._marker.alive_at))
         clock = self._clock = self._clock or SystemClock(not_before=last)
         chance = Random(settings.runtime.seed)
-        own_slots = self._partitions.slots_of(self._number)
+        placement = self._placement
+        own_slots = placement.slots_of(self.name)
         resources: dict[str, Any] = {}
         context = CellContext(self.name, settings, session, resources, own_slots)
         self._subscriptions = Subscriptions(session, self._hosting.reactions)
         self._timers = Timers(session)
         self._retries = Retries(session)
         self._outboxes = Outboxes(session)
-        peers = [name for name in self._partitions.names if name != self.name]
-        self._links = Links(session, peers)
+        self._links = Links(session, [name for name in placement.names if name != self.name])
         self._system = InProcessSystem(self.name, context)
         runtime = settings.runtime
         self._turns = Turns(
             cell=self.name, session=session, system=self._system, subscriptions=self._subscriptions,
             retries=self._retries, timers=self._timers, outboxes=self._outboxes, links=self._links, clock=clock,
-            ids=Ids(self._number, chance, last), chance=chance, peer_of=self._partitions.name_of,
+            ids=Ids(placement.number_of(self.name), chance, last), chance=chance, placement=placement,
             own_slots=own_slots, immediate_retries=runtime.immediate_retries,
             backoff=Backoff(
                 runtime.delayed_retries, timedelta(seconds=runtime.retry_initial_seconds),
@@ -248,7 +247,7 @@ class CellCore:
             "retries": self._retries,
             "turns": self._turns,
             "system": self._system,
-            "actor_names": self._system.hosts,
+            "actor_names": lambda name: self._system.handlers_of(name) is not None,
             "log_end": self._turns.log_end,
             "replayable": self._hosting.replayable,
         }
@@ -260,9 +259,15 @@ class CellCore:
         self._retries.look()
         self._subscriptions.open(self._turns.log_end())
         for service in services:
-            self._system.host(service)
-        for family in self._hosting.families:
-            self._system.host_family(*family)
+            if placement.hosts(self.name, service.name):
+                self._system.host(service)
+            else:
+                self._system.know(service)
+        for prefix, member, parent in self._hosting.families:
+            if placement.hosts(self.name, parent):
+                self._system.host_family(prefix, member, parent)
+            else:
+                self._system.know_family(prefix, member)
         self._turns.observers = tuple(service.name for service in services if service.observes)
         for worker in self._hosting.workers:
             self._outboxes.workers[worker.outbox] = WorkerThread(worker, self.answered, clock.now)
@@ -278,10 +283,11 @@ class CellCore:
 
     def _start(self, services: tuple[type[Service], ...], downtime: timedelta) -> None:
         """Tell every service that wants to know that the cell is up; a turn of its own."""
+        placement = self._placement
         started = [
             Envelope(f"start/{service.name}", Started(downtime=downtime), TIMER, service.name, service.name)
             for service in services
-            if Started in service.handlers
+            if Started in service.handlers and placement.hosts(self.name, service.name)
         ]
         _, self._unsent = self._turns.run(Inputs(alone=True), starting=started)
         self._ring()

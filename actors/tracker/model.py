@@ -59,7 +59,7 @@ UNKNOWN: Final = Standing()
 
 
 def follow(standing: Standing, records: Iterable[Record]) -> Standing:
-    """Where the payment stands after `records`, in the log's order; `standing` itself if nothing is new.
+    """Where the payment stands after `records`, in the order of their moments; `standing` itself if nothing is new.
 
     Lines without progress still show that the payment moves, until it has ended. A line that would lead
     backwards (a late `executing` after the end, a repeated `received`) changes no status.
@@ -69,6 +69,8 @@ def follow(standing: Standing, records: Iterable[Record]) -> Standing:
     event: Message | None = None
     receivers: tuple[str, ...] = ()
     for _, at, envelope, progress, received_by in records:
+        if moved_at is not None and at < moved_at:  # it comes late, from another cell: the story has gone on since
+            continue
         if progress is not None and progress in MOVES[status]:
             said = _reason_in(envelope.message)
             if status in FINAL and _only_a_follower_failed(envelope.message):
