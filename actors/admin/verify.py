@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from actors.admin.reading import Reading
 from actors.store.session import Reader
+from actors.store.sqlite import SqliteReader
 
 LOOKS: Final = 4  # how often a finding is looked for before it counts
 PAUSE_SECONDS: Final = 0.5
@@ -188,17 +189,38 @@ def look(data: Path) -> tuple[list[Found], dict[str, int]]:
     try:
         counted: Counter[str] = Counter()
         found: list[Found] = []
-        for cell, reader in reading.readers.items():
-            _attach_journal(reader, data, cell)
-            # One transaction: every statement sees the store as it was at the first.
-            reader.one("BEGIN")
+        for reader in _views(reading, data):
             found += _ledger(reader, counted)
             found += _in_cell(reader, counted, now)
-            found += _tree(reader, counted)
+        found += _tree(list(reading.readers.values()), counted)
         found += _across(reading.readers.values(), counted)
         return found, dict(counted)
     finally:
         reading.close()
+
+
+def _views(reading: Reading, data: Path) -> Iterator[Reader]:
+    """What the checks of a payment as a whole are to look at: each cell, or all of them as one where services live
+    apart; with the rail's journal."""
+    from actors.store.placement import recorded_placement
+
+    placement = recorded_placement(data)
+    if placement is None or placement.whole:
+        for cell, reader in reading.readers.items():
+            _attach_journal(reader, data, cell)
+            reader.one("BEGIN")  # every statement sees the store as it was at the first
+            yield reader
+        return
+    from actors.admin.merged import MergedReader
+    from actors.execution.simulated_rail import SCHEMA, journal_path
+
+    journals = [path for cell in reading.readers if (path := journal_path(data, cell)).exists()]
+    stores = [data / "cells" / cell / "store.db" for cell in reading.readers]
+    merged = MergedReader(stores, journals, _first_statement(SCHEMA))
+    try:
+        yield merged
+    finally:
+        merged.close()
 
 
 def _ledger(reader: Reader, counted: Counter[str]) -> Iterator[Found]:
@@ -221,19 +243,21 @@ def _in_cell(reader: Reader, counted: Counter[str], now: datetime | None) -> Ite
         yield from (Found(CHECKS[-1].name, row[0], row[1]) for row in reader.all(_STUCK, (limit,)))
 
 
-def _tree(reader: Reader, counted: Counter[str]) -> Iterator[Found]:
-    """Every message of a payment but its first names a message of the log as its cause."""
+def _tree(readers: list[SqliteReader], counted: Counter[str]) -> Iterator[Found]:
+    """Every message of a payment but its first names a message of a log as its cause, its cell's or another's."""
     from actors.messaging.codec import unpack
     from actors.messaging.envelope import Envelope
 
     name = "a payment's events form one tree"
-    end = _number(reader, "SELECT coalesce(max(last_offset), 0) FROM log_parts")
     known: set[int] = set()
     seen: set[str] = set()
-    whole = end <= LINES
+    whole = True
     orphans: list[tuple[str, str, str]] = []
-    for (packed,) in reader.all("SELECT lines FROM log_parts WHERE last_offset > ? ORDER BY part_id", (end - LINES,)):
-        for line in unpack(packed):
+    for reader in readers:
+        end = _number(reader, "SELECT coalesce(max(last_offset), 0) FROM log_parts")
+        whole = whole and end <= LINES
+        newest = reader.all("SELECT lines FROM log_parts WHERE last_offset > ? ORDER BY part_id", (end - LINES,))
+        for line in (line for (packed,) in newest for line in unpack(packed)):
             counted[name] += 1
             fields = dict(zip(Envelope._fields, line[3], strict=True))
             payment_id, cause, message_id = fields["payment_id"], fields["causation_id"], fields["message_id"]
@@ -247,7 +271,7 @@ def _tree(reader: Reader, counted: Counter[str]) -> Iterator[Found]:
             if not first and not outside and hash(cause) not in known:
                 orphans.append((payment_id, fields["message"][0], cause))
     for payment_id, kind, cause in orphans:
-        if hash(cause) not in known and (whole or not _recorded(reader, payment_id, cause)):
+        if hash(cause) not in known and (whole or not any(_recorded(reader, payment_id, cause) for reader in readers)):
             yield Found(name, payment_id, f"{kind} names the cause {cause or 'nothing'}, which nobody recorded")
 
 
@@ -324,5 +348,8 @@ def _attach_journal(reader: Reader, data: Path, cell: str) -> None:
             return
         reader.one("DETACH rail")  # the rail is just making it
     reader.one("ATTACH ':memory:' AS rail")
-    table = SCHEMA.strip().partition(";")[0]
-    reader.one(table.replace("IF NOT EXISTS instructions", "rail.instructions"))
+    reader.one(_first_statement(SCHEMA).replace("IF NOT EXISTS instructions", "rail.instructions"))
+
+
+def _first_statement(script: str) -> str:
+    return script.strip().partition(";")[0]
