@@ -188,6 +188,10 @@ class Client:
         replies = dict(inbox)
         return [replies[each] for each in everywhere]
 
+    def home_of(self, actor: str, slot: int) -> str:
+        """The cell in which `actor` lives for `slot`; a target `name@cell` is an actor of that very cell."""
+        return self.placement.cell_for(actor, slot)
+
     def control(self, request: dict[str, Any], timeout: float = DEFAULT_TIMEOUT_S) -> dict[str, Any]:
         """Ask the supervisor: `{"do": "status"}`, `{"do": "stop"}`, `{"do": "kill", "name": "cell-0"}`.
 

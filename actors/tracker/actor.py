@@ -82,8 +82,9 @@ class Tracker(Service):
             patience = self._patience.for_payment(after.status, flow, unanswered=unanswered)
             deadline = None if patience is None else now + patience
             moved_at = now if after.moved_at is turn.now else micros(after.moved_at)
-            if after.last_type != STALLED:  # which says only that nothing was heard: what is heard later counts
-                told_at = moved_at
+            # `PaymentStalled` says only that nothing was heard: what is heard later counts, however old.
+            if after.told_at is not None and after.last_type != STALLED:
+                told_at = now if after.told_at is turn.now else micros(after.told_at)
             if order:
                 writes.add(order, after, moved_at, deadline, told_at)
             else:
@@ -95,7 +96,7 @@ class Tracker(Service):
     def _in_order(self, payment_id: str, row: Known | None, records: list[Record]) -> tuple[Known | None, list[Record]]:
         """Lines by their moments; those that come before any that tells the order are kept until one does."""
         if row is not None:
-            row = row._replace(standing=row.standing._replace(moved_at=moment(row.told_at)))
+            row = row._replace(standing=row.standing._replace(told_at=moment(row.told_at)))
         elif self._order_in(payment_id, records):
             records = records + self._store.take_early(payment_id)
         elif self._is_here(payment_id):

@@ -63,7 +63,8 @@ MIGRATIONS: Final = (
         "tracker",
         2,
         (
-            # the moment of the newest line that counts: what comes later and is older, from another cell, does not
+            # the moment of the newest line that said something of the status: what comes later and is older, from
+            # another cell, says nothing any more
             "ALTER TABLE tracker_payments ADD COLUMN told_at BIGINT NOT NULL DEFAULT 0",
             # other cells' lines that came before any that tells the payment's order
             """CREATE TABLE tracker_early (
@@ -91,7 +92,7 @@ _OVERDUE: Final = f"""SELECT {_STANDING}, updated_at, deadline
 
 
 class Known(NamedTuple):
-    """A payment that has a row: where it stands, who drives it, and the moment of the newest line that counts."""
+    """A payment that has a row: where it stands, who drives it, and when it was last told."""
 
     told_at: int
     flow: str
@@ -122,7 +123,7 @@ class Writes:
 
     def add(self, order: PaymentOrder, standing: Standing, moved_at: int, deadline: int | None, told_at: int) -> None:
         """A payment that has no row yet."""
-        status, reason, reason_text, last_type, last_event, reached, _ = standing
+        status, reason, reason_text, last_type, last_event, reached, _, _ = standing
         creditor, amount = order.creditor, order.amount
         rare = status if status in RARE else None
         self.new.append((
@@ -140,7 +141,7 @@ class Writes:
         self, payment_id: str, before: Standing, after: Standing, moved_at: int, deadline: int | None, told_at: int
     ) -> None:
         """A payment whose row stands."""
-        status, reason, reason_text, last_type, last_event, reached, _ = after
+        status, reason, reason_text, last_type, last_event, reached, _, _ = after
         rare = status if status in RARE else None
         self.changed.append(
             (

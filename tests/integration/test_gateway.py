@@ -48,7 +48,7 @@ def order(key: str, creditor: str = "A Creditor") -> SubmitPayment:
 def running(data: Path) -> Iterator[RunningSystem]:
     """Two fake cells behind the real gateway."""
     data.mkdir(mode=0o700, exist_ok=True)
-    establish(data, 2)
+    establish(data, spread(2))
     with RunningSystem(data, core_factory="tests.fakes.fake_cell:FakeCore", gateway_class=GATEWAY) as system:
         yield system
 
