@@ -186,19 +186,29 @@ def look(data: Path) -> tuple[list[Found], dict[str, int]]:
     now = datetime.now(UTC) if is_running(data) else None
     reading = Reading.open(data)
     try:
-        counted: Counter[str] = Counter()
-        found: list[Found] = []
         for cell, reader in reading.readers.items():
             _attach_journal(reader, data, cell)
             # One transaction: every statement sees the store as it was at the first.
             reader.one("BEGIN")
-            found += _ledger(reader, counted)
-            found += _in_cell(reader, counted, now)
-            found += _tree(reader, counted)
-        found += _across(reading.readers.values(), counted)
-        return found, dict(counted)
+        return look_at(reading.readers.values(), now)
     finally:
         reading.close()
+
+
+def look_at(readers: Iterable[Reader], now: datetime | None) -> tuple[list[Found], dict[str, int]]:
+    """The same in stores that are open, the journal of each cell's rail attached as `rail`.
+
+    With `now`, payments whose deadline has long passed are found too.
+    """
+    readers = list(readers)
+    counted: Counter[str] = Counter()
+    found: list[Found] = []
+    for reader in readers:
+        found += _ledger(reader, counted)
+        found += _in_cell(reader, counted, now)
+        found += _tree(reader, counted)
+    found += _across(readers, counted)
+    return found, dict(counted)
 
 
 def _ledger(reader: Reader, counted: Counter[str]) -> Iterator[Found]:
