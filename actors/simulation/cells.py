@@ -180,6 +180,19 @@ class SimulatedCell:
         around.moved()
         around.timeline.after(around.chance.randint(*RESTART), self.start)
 
+    def restart_in_order(self) -> None:
+        """Stop the process as `stop` does, and start the next one."""
+        process = self.process
+        if process is None or process.core is None:
+            return
+        process.core.close()
+        process.alive = False
+        self.process = None
+        self._count(process)
+        self.around.record(f"{self.name} restarted", b"")
+        self.around.moved()
+        self.start()
+
     def arm(self, kind: str) -> bool:
         """Let a fault come over the process at its next opportunity; false where none runs."""
         process = self.process

@@ -116,6 +116,10 @@ class SimulatedSession(SqliteSession):
             strike, self.after_commit = self.after_commit, None
             strike()
 
+    def close(self) -> None:
+        """See `SqliteSession.close`: the process ends, its disk stays."""
+        self._open = False
+
     def _counted(self, execute: Callable[..., Any]) -> Any:
         def counted(sql: str, *parameters: Any) -> Any:
             if sql != "ROLLBACK":  # a process that is told of a failure can always take back what it has done

@@ -24,6 +24,9 @@ LEFT_OVER: Final = (
 # A payment that has ended may be contradicted by its bank later; nothing else separates the two.
 JOURNAL: Final = """SELECT r.payment_id, r.state, r.creditor_account, e.state, e.settled_by FROM rail.instructions r
     LEFT JOIN executions e ON e.payment_id = r.payment_id"""
+AT_RAIL: Final = """SELECT payment_id, state FROM executions
+    WHERE state IN ('recorded', 'submitted', 'in_doubt', 'in_doubt_unsent')"""
+TIME_WAS_UP: Final = ("AB05", "AB06")  # reasons that say no more than that somebody did not answer in time
 SAYS: Final = {"executed": "executed", "returned": "executed", "rejected": "rejected"}
 PHASES: Final = {
     "completed": {"completed", "needs_attention"}, "rejected": {"rejected", "needs_attention"},
@@ -50,6 +53,21 @@ def left_over(cells: list[SimulatedCell]) -> list[str]:
             number = cell.disk.rows(sql)[0][0]
             if number:
                 found.append(f"{cell.name} has {number} {words}")
+        number = cell.bank.journal.execute("SELECT count(*) FROM instructions WHERE due IS NOT NULL").fetchone()[0]
+        if number:
+            found.append(f"the bank of {cell.name} has {number} answers to give")
+        number = sum(believed != SAYS.get(said, believed) for believed, said in _doubts(cell))
+        if number:
+            found.append(f"{cell.name} has {number} doubts that its bank can settle")
+    return found
+
+
+def _doubts(cell: SimulatedCell) -> list[tuple[str, str]]:
+    """The state of each instruction without a final answer, here and at the bank."""
+    found = []
+    for payment_id, state in cell.disk.rows(AT_RAIL):
+        known = cell.bank.instructed(payment_id)
+        found.append((state, known[0].state if known else "not_received"))
     return found
 
 
@@ -150,8 +168,8 @@ def _flows(
             continue
         (one, order), (other, _) = pair
         ends = [now.get(payment_id, ("nothing", None)) for payment_id in (one, other)]
-        if not all(status in FINAL and status != "cancelled" for status, _ in ends):
-            continue  # a person was called or has stopped it: that depends on what came first
+        if not all(status in FINAL and status != "cancelled" and code not in TIME_WAS_UP for status, code in ends):
+            continue  # a person was called or has stopped it, or time was up: that depends on what came first
         if ends[0] != ends[1]:
             yield Found(f"{order.kind}: {one} ended as {ends[0]}, its twin as {ends[1]}", other)
         made = [_postings(readers, payment_id) for payment_id in (one, other)]

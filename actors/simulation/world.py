@@ -38,15 +38,17 @@ from actors.simulation.poison import Poison
 from actors.simulation.rail import Bank, Instructed, RailOnTheLine
 from actors.store.partitions import PartitionMap, spread
 from actors.vocabulary.slots import slot_in, slot_of
-from config.settings import Settings
+from config.settings import SAMPLES, Settings
 
 ORDERS_LAST: Final = 10 * SECOND  # orders come within so much time, faults a little longer
 FAULTS_LAST: Final = 25 * SECOND
 BURSTS: Final = (10, 60)  # orders that come together
 LOOK: Final = SECOND
 TIDY: Final = 4  # looks between two rounds of the operators
+RESTARTS: Final = 30  # looks between two orderly restarts of all cells
 PATIENCE: Final = 900 * SECOND  # after the last fault; then whoever has not ended never will
 TRIES: Final = 6  # of one order that is answered with a failure
+WATCHLIST: Final = str(SAMPLES / "watchlist-of-three.csv")  # a restart reads it anew
 LONGEST_JUMP: Final = 90  # seconds
 POISONED: Final = (
     ("ledger", "DebitAccount"), ("ledger", "PostDebit"), ("ledger", "VoidDebit"), ("aml", "ScreenBeneficiary"),
@@ -311,6 +313,10 @@ class SimulatedWorld:
             return
         if self._looks % TIDY == 0:
             self.operators.tidy_up()
+        if self._looks % RESTARTS == 0:
+            # A task that the rail choked on is set aside until its worker starts anew.
+            for cell in self.cells:
+                cell.restart_in_order()
         self.timeline.after(LOOK, self._look)
 
     # What cells need
@@ -420,7 +426,7 @@ def _settings(chance: Random) -> list[Settings]:
             "resident_sagas": chance.choice((0, 10, 2_000)),
         },
         "ledger": {"hold_seconds": chance.choice((8, 40, 7 * 86_400, 7 * 86_400))},
-        "aml": {"review_seconds": 15},
+        "aml": {"review_seconds": 15, "watchlists": (WATCHLIST,)},
         "execution": {
             "delay_ms": (5, 200), "query_after_seconds": 2, "query_every_seconds": 4, "doubt_after_seconds": 12,
         },
