@@ -83,6 +83,30 @@ def count(text: str) -> int:
     return value
 
 
+def few(text: str) -> int:
+    """A whole number from 1 to 64."""
+    value = int(text)
+    if not 1 <= value <= 64:
+        raise argparse.ArgumentTypeError(f"{text[:20]} is not a whole number from 1 to 64")
+    return value
+
+
+def seed(text: str) -> int:
+    """A seed: a whole number from 0."""
+    value = int(text)
+    if not 0 <= value < 2**63:
+        raise argparse.ArgumentTypeError(f"{text[:30]} is no seed, a whole number from 0")
+    return value
+
+
+def factor(text: str) -> float:
+    """A number from 0 to 100."""
+    value = float(text)
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text[:20]} is not a number from 0 to 100")
+    return value
+
+
 def key(text: str) -> str:
     """An idempotency key: an empty one is most likely a variable that was not set."""
     if not text.strip():

@@ -24,8 +24,8 @@ from actors.store.partitions import PartitionMap
 from actors.store.session import StoreRefused
 from config.settings import Settings, StoreSettings
 
-GATHER: Final = (MILLISECOND // 5, 4 * MILLISECOND)  # from the bell to the turn
-TURN: Final = (MILLISECOND, 10 * MILLISECOND)  # from a turn's commit to its release
+GATHER: Final = (MILLISECOND, 12 * MILLISECOND)  # from the bell to the turn
+TURN: Final = (MILLISECOND, 20 * MILLISECOND)  # from a turn's commit to its release
 RESTART: Final = (50 * MILLISECOND, 3 * SECOND)
 SILENT: Final = 10 * SECOND  # then a cell that stands still is killed
 STATEMENTS: Final = 400  # a turn's statement that fails is one of the next so many
@@ -73,6 +73,7 @@ class Surroundings:
     record: Callable[[str, bytes], None]
     moved: Callable[[], None]  # a cell has come or gone
     witness: Witness
+    haste: float = 1.0
 
 
 class SimulatedBell:
@@ -295,7 +296,8 @@ class SimulatedCell:
             return session
 
         def marker(directory: Path) -> Marker:
-            return SimulatedMarker(self.disk, lambda: timeline.seconds)
+            # A world lasts for half a minute: caution after deaths, and good health after caution, come sooner in it.
+            return SimulatedMarker(self.disk, lambda: timeline.seconds * around.haste)
 
         def clock(not_before: datetime) -> Clock:
             return ProcessClock(wall, not_before)

@@ -18,6 +18,7 @@ RICH, POOR = 10**12, 5_000
 ACCOUNTS: Final = 8  # of each currency
 REPEATED: Final = 0.03  # of the orders are sent again, as another message under the same key
 OTHER_CONTENT: Final = 0.015  # and so many under the same key with another amount
+WITH_ADDRESS: Final = 0.06  # of debtors and creditors: each makes a mail
 TWINS: Final = 0.15  # of the orders are made twice, once in each flow, from accounts that nothing else touches
 
 GIVEN: Final = ("Greta", "Annelore", "Mirko", "Ayana", "Tomas", "Lindiwe", "Ragnhild", "Oskar", "Yuna", "Pilar")
@@ -59,7 +60,7 @@ def accounts(chance: Random) -> list[Account]:
     found = []
     for currency in CURRENCIES:
         for number in range(ACCOUNTS):
-            email = f"owner-{number}@example.com" if chance.random() < 0.3 else None
+            email = f"owner-{number}@example.com" if chance.random() < WITH_ADDRESS else None
             found.append(_account(f"ACC-{currency}-{number}", currency, RICH, email=email))
         for flow in FLOWS:
             found.append(_account(f"TWIN-{currency}-{flow[:1]}", currency, RICH))
@@ -142,7 +143,7 @@ class OrderBook:
                 creditor_name=name,
                 creditor_account=creditor,
                 amount=Money(amount, currency),
-                creditor_email="creditor@example.com" if chance.random() < 0.1 else None,
+                creditor_email="creditor@example.com" if chance.random() < WITH_ADDRESS else None,
                 flow=flow,
             ),
             kind,

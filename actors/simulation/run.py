@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import multiprocessing
+import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -71,10 +72,11 @@ def simulate(seed: int, plan: Plan) -> Outcome:
 
 
 def simulate_all(
-    seeds: Iterable[int], plan: Plan, *, jobs: int = 1, told: Callable[[Outcome], None] = lambda outcome: None
-) -> Total:
-    """A world for each seed, `jobs` at a time; `told` hears of each as it ends."""
-    total = Total(plan)
+    seeds: Iterable[int], plan: Plan, *, jobs: int = 1, told: Callable[[Outcome], None] = lambda outcome: None,
+    total: Total | None = None,
+) -> Total:  # fmt: skip
+    """A world for each seed, `jobs` at a time; `told` hears of each as it ends, `total` adds them up."""
+    total = Total(plan) if total is None else total
     began = time.perf_counter()
     for outcome in _outcomes(seeds, plan, jobs):
         total.add(outcome)
@@ -82,6 +84,11 @@ def simulate_all(
         told(outcome)
     total.seconds = time.perf_counter() - began
     return total
+
+
+def fresh_seed() -> int:
+    """A seed that nobody has seen; the one thing here that is not the same twice."""
+    return secrets.randbelow(2**32)
 
 
 def seeds_from(first: int, number: int | None) -> Iterator[int]:

@@ -40,9 +40,9 @@ from actors.store.partitions import PartitionMap, spread
 from actors.vocabulary.slots import slot_in, slot_of
 from config.settings import SAMPLES, Settings
 
-ORDERS_LAST: Final = 10 * SECOND  # orders come within so much time, faults a little longer
-FAULTS_LAST: Final = 25 * SECOND
-BURSTS: Final = (10, 60)  # orders that come together
+ORDERS_LAST: Final = 3 * SECOND  # orders come within so much time, faults a little longer
+FAULTS_LAST: Final = 20 * SECOND
+BURSTS: Final = (20, 150)  # orders that come together
 LOOK: Final = SECOND
 TIDY: Final = 4  # looks between two rounds of the operators
 RESTARTS: Final = 30  # looks between two orderly restarts of all cells
@@ -64,7 +64,7 @@ POISONED: Final = (
 class Plan:
     """What a world is made of, beside its seed."""
 
-    payments: int = 400
+    payments: int = 500
     flow: str | None = None
     cells: int = 3
     intensity: float = 1.0
@@ -129,6 +129,7 @@ class SimulatedWorld:
         around = Surroundings(
             self.timeline, self.wall, _source(chance), self.faults, self.places.partitions, self._settings_now,
             self._hosting, self._send, self.record, self.clients.introduce, self.invariants,
+            haste=chance.choice((1.0, 10.0, 10.0, 10.0)),
         )  # fmt: skip
         cells = self.places.cells
         for number, name in enumerate(self.places.partitions.names):
@@ -222,7 +223,9 @@ class SimulatedWorld:
         for burst in bursts:
             timeline.after(chance.randrange(ORDERS_LAST), lambda burst=burst: self._submit_all(burst))  # type: ignore[misc]
         for kind in self.faults.planned():
-            timeline.after(chance.randrange(FAULTS_LAST), lambda kind=kind: self._strike(kind))  # type: ignore[misc]
+            # Most come while orders do: a cell that rests has little to lose.
+            span = FAULTS_LAST if chance.random() < 0.4 else ORDERS_LAST + SECOND
+            timeline.after(chance.randrange(span), lambda kind=kind: self._strike(kind))  # type: ignore[misc]
         for _ in range(FAULTS_LAST // SECOND):
             timeline.after(chance.randrange(FAULTS_LAST), self.operators.stroll)
         timeline.after(FAULTS_LAST, self._calm_down)
@@ -428,7 +431,8 @@ def _settings(chance: Random) -> list[Settings]:
         "ledger": {"hold_seconds": chance.choice((8, 40, 7 * 86_400, 7 * 86_400))},
         "aml": {"review_seconds": 15, "watchlists": (WATCHLIST,)},
         "execution": {
-            "delay_ms": (5, 200), "query_after_seconds": 2, "query_every_seconds": 4, "doubt_after_seconds": 12,
+            "delay_ms": chance.choice(((0, 0), (5, 30), (5, 200))), "query_after_seconds": 2,
+            "query_every_seconds": 4, "doubt_after_seconds": 12,
         },
         "tracker": {"stalled_after_seconds": 20, "executing_after_seconds": 40, "sweep_seconds": 2},
         "supervision": {"actor_intensity": chance.choice((3, 1_000, 1_000))},
