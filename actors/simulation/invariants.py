@@ -122,8 +122,11 @@ class Invariants:
             name, values = fields[1]
             if name == "PaymentAccepted":
                 payment_id, key = values[0], values[1]
-                if cell.disk.rows(CLAIM, key) != [(payment_id,)]:
+                claim = cell.disk.rows(CLAIM, key)
+                if not claim:
                     raise Violation(f"{cell.name} acknowledged an order that it has not committed", payment_id)
+                if claim != [(payment_id,)]:
+                    raise Violation(f"the key {key} stands for two payments: {payment_id}, {claim[0][0]}", payment_id)
 
     # What a bank gets
 

@@ -24,6 +24,7 @@ class Network:
         self._faults = faults
         self._record = record
         self._latest: dict[tuple[str, str], int] = {}  # when the last frame of a pair is to arrive
+        self._held_up: dict[tuple[str, str], int] = {}  # and when the last of those that are delayed is
         self.frames = 0
 
     def send(self, sender: str, receiver: str, payload: bytes, deliver: Callable[[bytes], bool]) -> None:
@@ -36,12 +37,14 @@ class Network:
         copies = 2 if faults.strikes("frame repeated") else 1
         for _ in range(copies):
             moment = self._timeline.now + self._chance.randint(*LATENCY)
+            pair = (sender, receiver)
             if faults.strikes("frame delayed"):
                 moment += int(LONGEST_DELAY * self._chance.random() ** 2)
-            pair = (sender, receiver)
-            if moment < self._latest.get(pair, 0):
-                faults.count("frame reordered")
-            self._latest[pair] = max(moment, self._latest.get(pair, 0))
+                self._held_up[pair] = max(moment, self._held_up.get(pair, 0))
+            else:  # one connection keeps its order; only what is delayed is overtaken
+                moment = self._latest[pair] = max(moment, self._latest.get(pair, 0))
+                if moment < self._held_up.get(pair, 0):
+                    faults.count("frame reordered")
             self._timeline.at(moment, lambda: self._arrive(payload, deliver))
 
     def _arrive(self, payload: bytes, deliver: Callable[[bytes], bool]) -> None:

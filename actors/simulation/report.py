@@ -36,7 +36,7 @@ def document(total: Total) -> dict[str, Any]:
 def again(seed: int, plan: Plan) -> str:
     """The command that runs a seed again."""
     standard = Plan()
-    parts = [f"python system.py simulate --seed {seed}"]
+    parts = [f"python system.py simulate --seed {seed} --seeds 1"]
     if plan.payments != standard.payments:
         parts.append(f"--payments {plan.payments}")
     if plan.flow:

@@ -152,7 +152,7 @@ class SimulatedWorld:
     def run(self) -> Outcome:
         """Let the world happen; a broken promise ends it."""
         try:
-            self._happen()
+            self.live()
         except Violation as violation:
             self._report(violation.sentence, violation.payment_id)
         outcome = self.outcome
@@ -164,12 +164,16 @@ class SimulatedWorld:
         outcome.steps = self.timeline.step
         outcome.simulated_seconds = self.timeline.seconds
         outcome.commits = sum(cell.disk.commits for cell in self.cells)
-        for cell in self.cells:
-            cell.close()
+        self.close()
         outcome.turns = sum(cell.turns for cell in self.cells)
         outcome.messages = sum(cell.messages for cell in self.cells)
         outcome.digest = self._digest.hexdigest()
         return outcome
+
+    def close(self) -> None:
+        """Forget all of it."""
+        for cell in self.cells:
+            cell.close()
 
     def record(self, what: str, content: bytes) -> None:
         """Whatever happens goes into the digest: two runs of a seed are the same if their digests are."""
@@ -178,7 +182,12 @@ class SimulatedWorld:
 
     # What happens
 
-    def _happen(self) -> None:
+    def live(self) -> None:
+        """From the first start of a cell to the last check.
+
+        Raises:
+            Violation: a promise was broken on the way.
+        """
         for cell in self.cells:
             cell.start()
         self.clients.open()
