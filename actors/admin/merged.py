@@ -4,34 +4,27 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Final
 
-from actors.store.session import Parameters, Row, StoreRefused
+from actors.store.session import Parameters, Reader, Row
 
 # What rules about a payment as a whole speak of; each table has its rows in the cells of one service.
 TABLES: Final = (
-    "accounts", "aml_cases", "aml_screenings", "debits", "executions", "orders", "postings", "returns",
-    "tracker_payments",
+    "accounts", "aml_cases", "aml_screenings", "debits", "executions", "orders", "postings", "returns", "sagas",
+    "tracker_counts", "tracker_payments", "rail.instructions",
 )  # fmt: skip
 
 
 class MergedReader:
-    """A `Reader` over the rows of several cells."""
+    """A `Reader` over the rows of several cells, as they were when it was made."""
 
-    def __init__(self, stores: Iterable[Path], journals: Iterable[Path], schema: str) -> None:
-        """Copy the tables of `stores`, and as `rail.instructions` what the rail's `journals` hold.
-
-        Raises:
-            StoreRefused: one can't be read.
-        """
+    def __init__(self, readers: Iterable[Reader]) -> None:
+        """Copy from `readers`, each in a transaction, with its cell's journal of the rail attached as `rail`."""
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
         self._connection.execute("ATTACH ':memory:' AS rail")
-        self._connection.execute(schema.replace("IF NOT EXISTS instructions", "rail.instructions"))
-        for path in stores:
-            self._copy(path, "main", TABLES)
-        for path in journals:
-            self._copy(path, "rail", ("instructions",))
+        for reader in readers:
+            for table in TABLES:
+                self._copy(reader, table)
 
     def one(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """The first row, or None."""
@@ -46,19 +39,16 @@ class MergedReader:
         """Forget the copy."""
         self._connection.close()
 
-    def _copy(self, path: Path, into: str, tables: Iterable[str]) -> None:
+    def _copy(self, reader: Reader, table: str) -> None:
+        schema, _, name = table.rpartition(".")
+        schema = schema or "main"
+        made = reader.one(f"SELECT sql FROM {schema}.sqlite_master WHERE type = 'table' AND name = ?", (name,))
+        if made is None:  # a cell that has just been made
+            return
         run = self._connection.execute
-        try:
-            run("ATTACH ? AS cell", (f"{path.as_uri()}?mode=ro",))
-            run("BEGIN")  # every table as it was at the first
-            for table in tables:
-                made = run("SELECT sql FROM cell.sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone()
-                if made is None:  # a cell that has just been made
-                    continue
-                if not run(f"SELECT 1 FROM {into}.sqlite_master WHERE name = ?", (table,)).fetchone():
-                    run(made[0].replace("CREATE TABLE", f"CREATE TABLE {into}.", 1).replace(f"{into}. ", f"{into}."))
-                run(f"INSERT INTO {into}.{table} SELECT * FROM cell.{table}")
-            run("COMMIT")
-            run("DETACH cell")
-        except sqlite3.Error as error:
-            raise StoreRefused(f"the store {path} can't be read ({error})") from error
+        if not run(f"SELECT 1 FROM {schema}.sqlite_master WHERE name = ?", (name,)).fetchone():
+            run(made[0].replace(f"CREATE TABLE {name}", f"CREATE TABLE {schema}.{name}", 1))
+        rows = reader.all(f"SELECT * FROM {schema}.{name}")
+        if rows:
+            marks = ", ".join("?" * len(rows[0]))
+            self._connection.executemany(f"INSERT INTO {schema}.{name} VALUES ({marks})", rows)

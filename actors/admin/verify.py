@@ -17,7 +17,6 @@ from typing import Any, Final, NamedTuple
 
 from actors.admin.reading import Reading
 from actors.store.session import Reader
-from actors.store.sqlite import SqliteReader
 
 LOOKS: Final = 4  # how often a finding is looked for before it counts
 PAUSE_SECONDS: Final = 0.5
@@ -187,40 +186,46 @@ def look(data: Path) -> tuple[list[Found], dict[str, int]]:
     now = datetime.now(UTC) if is_running(data) else None
     reading = Reading.open(data)
     try:
-        counted: Counter[str] = Counter()
-        found: list[Found] = []
-        for reader in _views(reading, data):
-            found += _ledger(reader, counted)
-            found += _in_cell(reader, counted, now)
-        found += _tree(list(reading.readers.values()), counted)
-        found += _across(reading.readers.values(), counted)
-        return found, dict(counted)
+        return look_at(_views(reading, data), reading.readers.values(), now)
     finally:
         reading.close()
 
 
-def _views(reading: Reading, data: Path) -> Iterator[Reader]:
-    """What the checks of a payment as a whole are to look at: each cell, or all of them as one where services live
-    apart; with the rail's journal."""
+def _views(reading: Reading, data: Path) -> list[Reader]:
+    """The cells of a data directory, each with the rail's journal, as the checks of whole payments want them."""
     from actors.store.placement import recorded_placement
 
     placement = recorded_placement(data)
-    if placement is None or placement.whole:
-        for cell, reader in reading.readers.items():
-            _attach_journal(reader, data, cell)
-            reader.one("BEGIN")  # every statement sees the store as it was at the first
-            yield reader
-        return
-    from actors.admin.merged import MergedReader
-    from actors.execution.simulated_rail import SCHEMA, journal_path
+    for cell, reader in reading.readers.items():
+        _attach_journal(reader, data, cell)
+        reader.one("BEGIN")  # every statement sees the store as it was at the first
+    return views(reading.readers.values(), whole=placement is None or placement.whole)
 
-    journals = [path for cell in reading.readers if (path := journal_path(data, cell)).exists()]
-    stores = [data / "cells" / cell / "store.db" for cell in reading.readers]
-    merged = MergedReader(stores, journals, _first_statement(SCHEMA))
-    try:
-        yield merged
-    finally:
-        merged.close()
+
+def views(readers: Iterable[Reader], *, whole: bool) -> list[Reader]:
+    """What the checks of whole payments are to look at: each cell by itself where it hosts every service, else all
+    cells as one."""
+    from actors.admin.merged import MergedReader
+
+    return list(readers) if whole else [MergedReader(readers)]
+
+
+def look_at(
+    views: Iterable[Reader], logs: Iterable[Reader], now: datetime | None
+) -> tuple[list[Found], dict[str, int]]:
+    """The same in stores that are open: `views` as the checks of whole payments want them, `logs` those of all cells.
+
+    With `now`, payments whose deadline has long passed are found too.
+    """
+    logs = list(logs)
+    counted: Counter[str] = Counter()
+    found: list[Found] = []
+    for reader in views:
+        found += _ledger(reader, counted)
+        found += _in_cell(reader, counted, now)
+    found += _tree(logs, counted)
+    found += _across(logs, counted)
+    return found, dict(counted)
 
 
 def _ledger(reader: Reader, counted: Counter[str]) -> Iterator[Found]:
@@ -243,7 +248,7 @@ def _in_cell(reader: Reader, counted: Counter[str], now: datetime | None) -> Ite
         yield from (Found(CHECKS[-1].name, row[0], row[1]) for row in reader.all(_STUCK, (limit,)))
 
 
-def _tree(readers: list[SqliteReader], counted: Counter[str]) -> Iterator[Found]:
+def _tree(readers: list[Reader], counted: Counter[str]) -> Iterator[Found]:
     """Every message of a payment but its first names a message of a log as its cause, its cell's or another's."""
     from actors.messaging.codec import unpack
     from actors.messaging.envelope import Envelope
@@ -348,8 +353,5 @@ def _attach_journal(reader: Reader, data: Path, cell: str) -> None:
             return
         reader.one("DETACH rail")  # the rail is just making it
     reader.one("ATTACH ':memory:' AS rail")
-    reader.one(_first_statement(SCHEMA).replace("IF NOT EXISTS instructions", "rail.instructions"))
-
-
-def _first_statement(script: str) -> str:
-    return script.strip().partition(";")[0]
+    table = SCHEMA.strip().partition(";")[0]
+    reader.one(table.replace("IF NOT EXISTS instructions", "rail.instructions"))

@@ -308,12 +308,14 @@ class Turns:
             return
         self._mail.append((actor, envelope, None))
 
-    def bury(self, actor: str, envelope: Envelope, attempts: int, cause: str) -> None:
-        """Give a message up: into the dead letters, and whoever waits for it hears so."""
+    def bury(
+        self, actor: str, envelope: Envelope, attempts: int, cause: str, *, letter: Envelope | None = None
+    ) -> None:
+        """Give a message up: into the dead letters (as `letter`, where that is another), and whoever waits hears so."""
         self.counters.buried += 1
         effects = self._effects
         letter_id = self._ids.new_id("D", min(self._own_slots), effects.now)
-        self._retries.bury(letter_id, actor, envelope, now=effects.now, attempts=attempts, cause=cause)
+        self._retries.bury(letter_id, actor, letter or envelope, now=effects.now, attempts=attempts, cause=cause)
         name = type(envelope.message).__name__
         self._log.error(
             "dead letter", id=letter_id, actor=actor, type=name, cause=cause, payment_id=envelope.payment_id or None
@@ -632,7 +634,9 @@ class Turns:
                     self._observe(observer, [record])
             elif not isinstance(records[0].envelope.message, ReactionFailed):
                 self._log.error("observer failed", actor=observer, exc_info=error)
-                self.bury(observer, self._as_letter(observer, records[0]), 1, f"{type(error).__name__}: {error}")
+                line = records[0].envelope._replace(kind=EVENT)
+                letter = self._as_letter(observer, records[0])
+                self.bury(observer, line, 1, f"{type(error).__name__}: {error}", letter=letter)
             return
         session.release()
         self._take()
@@ -651,8 +655,8 @@ class Turns:
             except UNPACKABLE as error:
                 raise TurnVoid(f"it led to a message that can't be sent ({type(error).__name__}: {error})") from error
 
-    def _as_letter(self, observer: str, record: Record) -> Envelope:
-        """A line that an observer can't take: found in the log when it is retried, or whole where it is another's."""
+    def _as_letter(self, observer: str, record: Record) -> Envelope | None:
+        """The whole line, where it is of another cell's log and so can't be found in this one when it is retried."""
         if record not in self._witnessed:
-            return record.envelope._replace(kind=EVENT)
+            return None
         return next(seen(observer, self._cell, [record]))._replace(payment_id=record.envelope.payment_id)
