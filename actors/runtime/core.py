@@ -30,6 +30,7 @@ from actors.messaging.system_messages import Busy
 from actors.runtime import links as link_tables
 from actors.runtime import outbox as outbox_tables
 from actors.runtime import retries as retry_tables
+from actors.runtime import suspects as suspect_tables
 from actors.runtime import timers as timer_tables
 from actors.runtime.alarm import Alarm
 from actors.runtime.clock import Clock, Ids, SystemClock
@@ -43,6 +44,7 @@ from actors.runtime.outbox import Outboxes, WorkerThread
 from actors.runtime.retries import Backoff, Retries
 from actors.runtime.service import Answer, CellContext, Service, Started, Worker
 from actors.runtime.supervision import GiveUp, RestartHistory, SupervisionSpec, after_failure
+from actors.runtime.suspects import Suspects
 from actors.runtime.timers import Timers
 from actors.runtime.turn import Turns, TurnVoid
 from actors.store.partitions import PartitionMap
@@ -52,7 +54,7 @@ from config.settings import Settings
 
 RUNTIME_MIGRATIONS: Final = (
     *log.MIGRATIONS, *directory_tables.MIGRATIONS, *timer_tables.MIGRATIONS, *retry_tables.MIGRATIONS,
-    *outbox_tables.MIGRATIONS, *link_tables.MIGRATIONS,
+    *outbox_tables.MIGRATIONS, *link_tables.MIGRATIONS, *suspect_tables.MIGRATIONS,
 )  # fmt: skip
 SMALL_TURN: Final = 16  # inputs
 SMALL_TURN_SWITCH_S: Final = 0.0005
@@ -101,7 +103,6 @@ class CellCore:
         self._switch_interval = 0.0
         self._paused_until: datetime | None = None
         self._unsent: list[tuple[str, bytes]] = []  # frames of the turn that starts the cell
-        self._condemned: set[str] = set()  # names of inputs that have ended the process too often
         self._log = structlog.get_logger("cell").bind(cell=name)
 
     def open(self) -> None:
@@ -191,11 +192,16 @@ class CellCore:
             "actor_restarts": counters.restarts,
             "dead_letters": counters.buried,
             "waiting_frames": len(self._frames),
+            "store_refuses": self._paused_until is not None,
             "mailbox": sum(len(content.envelopes) for _, content in list(self._frames)) + len(self._answers),
             "outboxes": self._outboxes.waiting(),
             "lagging": dict(self._subscriptions.lagging),
             "log_end": self._turns.log_end(),
         }
+
+    def blamed(self) -> str:
+        """The message on which the process before this one ended; empty where none is known."""
+        return self._suspects.blamed
 
     def close(self) -> None:
         """Stop the workers, close the store. What they had in hand is handed over again after the next start."""
@@ -205,10 +211,8 @@ class CellCore:
             worker.stop(2.0)
         self._alarm.stop()
         self._marker.close()
-        with contextlib.suppress(StoreFailed):  # an orderly end, as before an upgrade: the condemned may be tried again
-            self._session.begin()
-            self._session.write("DELETE FROM suspects")
-            self._session.commit()
+        with contextlib.suppress(StoreFailed):
+            self._suspects.forget_all()
         self._session.close()
         os.close(self._lock)
 
@@ -227,6 +231,7 @@ class CellCore:
         self._timers = Timers(session)
         self._retries = Retries(session)
         self._outboxes = Outboxes(session)
+        self._suspects = Suspects(session, settings.runtime.suspect_limit)
         peers = [name for name in self._partitions.names if name != self.name]
         self._links = Links(session, peers)
         self._system = InProcessSystem(self.name, context)
@@ -253,8 +258,7 @@ class CellCore:
             "replayable": self._hosting.replayable,
         }
         self._turns.open()
-        limit = runtime.suspect_limit
-        self._condemned = {row[0] for row in session.all("SELECT message_id FROM suspects WHERE deaths > ?", (limit,))}
+        self._suspects.open(clock.now())
         self._links.open()
         self._timers.look()
         self._retries.look()
@@ -288,7 +292,7 @@ class CellCore:
 
     def _run_once(self, frames: list[tuple[str, bytes]]) -> None:
         inputs, acknowledged = self._collect()
-        if self._condemned:
+        if self._suspects.condemned:
             inputs = self._without_condemned(inputs)
         self._marker.set(max(1, inputs.size()))
         self._yield_to_workers(inputs.size())
@@ -298,6 +302,14 @@ class CellCore:
             self._log.error("turn abandoned", error=str(error) or type(error).__name__)
             self._one_by_one(inputs, frames, acknowledged, due=isinstance(error, TurnVoid))
         self._marker.clear()
+        self._forgive()
+
+    def _forgive(self) -> None:
+        try:
+            self._suspects.forgive(self._clock_now())
+        except StoreFailed as error:
+            self._abandon()
+            self._log.error("suspects are still held", error=str(error))
 
     def _yield_to_workers(self, inputs: int) -> None:
         """Let a worker that has an answer wait no longer than it should: briefly in small turns, where somebody
@@ -394,37 +406,23 @@ class CellCore:
     def _run_suspect(self, single: Inputs, frames: list[tuple[str, bytes]]) -> None:
         """Run one input that may be the guilty one; bury it once it has ended the process too often."""
         suspect = single.suspect()
-        deaths = self._count_death(suspect) if suspect else 0
+        deaths = self._suspects.accuse(suspect) if suspect else 0
         if deaths > self._settings.runtime.suspect_limit:
             self._log.error("this message ended the process before", message_id=suspect, deaths=deaths - 1)
             self._turn(single.condemned(), frames, 0)
             if single.timers or single.parked:
-                self._forget_death(suspect)  # it can't be delivered again, and the next of its name is another
+                self._suspects.acquit(suspect)  # it can't be delivered again, and the next of its name is another
             else:
-                self._condemned.add(suspect)
+                self._suspects.condemned.add(suspect)
             return
         self._marker.set(1)
         self._run_or_bury(single, frames)
         if suspect:
-            self._forget_death(suspect)
-
-    def _count_death(self, suspect: str) -> int:
-        self._session.begin()
-        self._session.write(
-            "INSERT INTO suspects VALUES (?, 1) ON CONFLICT (message_id) DO UPDATE SET deaths = deaths + 1", (suspect,)
-        )
-        row = self._session.one("SELECT deaths FROM suspects WHERE message_id = ?", (suspect,))
-        self._session.commit()
-        return int(row[0]) if row else 1
-
-    def _forget_death(self, suspect: str) -> None:
-        self._session.begin()
-        self._session.write("DELETE FROM suspects WHERE message_id = ?", (suspect,))
-        self._session.commit()
+            self._suspects.acquit(suspect)
 
     def _without_condemned(self, inputs: Inputs) -> Inputs:
         """Set aside what has been found to end the process: a repeat gets the same answer, and no further try."""
-        condemned = self._condemned
+        condemned = self._suspects.condemned
         kept = Inputs(links=inputs.links, refused=inputs.refused)
         for envelope in inputs.envelopes:
             if Inputs(envelopes=[envelope]).suspect() in condemned:

@@ -80,6 +80,10 @@ class EchoCore:
         """How many turns there were."""
         return {"turns": self.turns}
 
+    def blamed(self) -> str:
+        """Nothing: no message has ended it, as far as it knows."""
+        return ""
+
     def close(self) -> None:
         """Leave a mark that the close was orderly."""
         (self.data / f"{self.name}.closed").write_text(str(self.incarnation))
