@@ -61,6 +61,7 @@ SMALL_TURN_SWITCH_S: Final = 0.0005
 LARGE_TURN_SWITCH_S: Final = 0.005
 OVERDUE_GRACE: Final = timedelta(milliseconds=500)  # after a start, queries go first and overdue timers after them
 BUSY_RETRY_MS: Final = 250
+CAUTION_AT_A_TIME: Final = timedelta(milliseconds=250)
 STORE_PAUSE: Final = timedelta(milliseconds=200)
 
 
@@ -97,6 +98,8 @@ class CellCore:
         self._alarm = Alarm(self._wake)
         self._frames: deque[tuple[str, FrameContent]] = deque()
         self._answers: deque[tuple[str, Answer]] = deque()
+        self._singles: deque[Inputs] = deque()  # of the frames and answers that are run one input a turn
+        self._to_acknowledge = 0  # the gateway's frame that they came with
         self._lock = -1
         self._history = RestartHistory()
         self._escalation = ""
@@ -168,13 +171,13 @@ class CellCore:
                 return []
             self._paused_until = None
         frames, self._unsent = self._unsent, []
-        if self._marker.cautious:
+        if self._marker.cautious or self._singles:
             self._run_cautiously(frames)
         else:
             self._run_once(frames)
         if self._escalation:
             raise Escalated(self._escalation)
-        if self._frames or self._answers or self._subscriptions.lagging or self._outboxes.hungry:
+        if self._frames or self._answers or self._singles or self._subscriptions.lagging or self._outboxes.hungry:
             self._ring()
         else:
             self._set_alarm()
@@ -193,7 +196,9 @@ class CellCore:
             "dead_letters": counters.buried,
             "waiting_frames": len(self._frames),
             "store_refuses": self._paused_until is not None,
-            "mailbox": sum(len(content.envelopes) for _, content in list(self._frames)) + len(self._answers),
+            "mailbox": sum(len(content.envelopes) for _, content in list(self._frames))
+            + len(self._answers)
+            + len(self._singles),
             "outboxes": self._outboxes.waiting(),
             "lagging": dict(self._subscriptions.lagging),
             "log_end": self._turns.log_end(),
@@ -386,22 +391,34 @@ class CellCore:
             raise Escalated(f"the store can't be read: {error}") from error
 
     def _run_cautiously(self, frames: list[tuple[str, bytes]]) -> None:
-        """A turn before the last restart never ended: one input a turn, its attempts committed first."""
-        inputs, acknowledged = self._collect()
-        inputs = self._without_condemned(inputs)
-        singles = [*inputs.singles(), *self._turns.due_singles(self._settings.runtime.turn_envelopes)]
-        for at, single in enumerate(singles or [Inputs(alone=True)]):
+        """A turn before the last restart never ended: one input a turn, its attempts committed first.
+
+        For some time only: who asks whether the cell still answers must not take its caution for a hang.
+        """
+        if not self._singles:
+            inputs, self._to_acknowledge = self._collect()
+            inputs = self._without_condemned(inputs)
+            self._singles += inputs.singles()
+            self._singles += self._turns.due_singles(self._settings.runtime.turn_envelopes)
+            self._singles += [] if self._singles else [Inputs(alone=True)]
+        until = self._clock_now() + CAUTION_AT_A_TIME
+        while self._singles:
             try:
-                self._run_suspect(single, frames)
+                self._run_suspect(self._singles[0], frames)
             except StoreFailed as error:
                 self._abandon()
                 self._log.error("turn abandoned", error=str(error))
-                self._give_back(singles[at:], frames, 0)
+                self._give_back(list(self._singles), frames, 0)
+                self._singles.clear()
                 self._pause()
                 break
+            self._singles.popleft()
             self._marker.step()
-        if acknowledged:
-            frames.append(("gateway", pack_frame(GATEWAY, 0, acknowledged, [])))
+            if self._clock_now() >= until:
+                break
+        if self._to_acknowledge and not self._singles:
+            frames.append(("gateway", pack_frame(GATEWAY, 0, self._to_acknowledge, [])))
+            self._to_acknowledge = 0
 
     def _run_suspect(self, single: Inputs, frames: list[tuple[str, bytes]]) -> None:
         """Run one input that may be the guilty one; bury it once it has ended the process too often."""

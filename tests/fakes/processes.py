@@ -35,7 +35,8 @@ class CannotOpen(StoreRefused):
 class EchoCore:
     """Answers each frame with itself.
 
-    A file `<name>.refuse` makes it refuse, `<name>.die` die; the frame `hang` makes it hang, `raise` raise.
+    A file `<name>.refuse` makes it refuse, `<name>.die` die, `<name>.blame` blame a message; the frame `hang` makes
+    it hang, `raise` raise.
     """
 
     def __init__(self, name: str, data: Path, incarnation: int) -> None:
@@ -81,8 +82,9 @@ class EchoCore:
         return {"turns": self.turns}
 
     def blamed(self) -> str:
-        """Nothing: no message has ended it, as far as it knows."""
-        return ""
+        """What the test has written."""
+        blame = self.data / f"{self.name}.blame"
+        return blame.read_text() if blame.exists() else ""
 
     def close(self) -> None:
         """Leave a mark that the close was orderly."""
