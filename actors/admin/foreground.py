@@ -33,20 +33,30 @@ def stay(invocation: Invocation, ending: Ending) -> int:
     Raises:
         CommandFailed: it has ended by itself, so that whoever keeps this process starts it again.
     """
-    from actors.runtime.ending import reason_of_end
     from actors.runtime.launch import is_running, stop_system
 
     data, manager = invocation.data, ServiceManager.of(os.environ)
     manager.say_ready(f"serves in {data}")
     while not ending.asked.wait(_WATCH_SECONDS):
         if not is_running(data):
-            reason = reason_of_end(data) or f"see {data / 'logs'}"
-            raise CommandFailed(f"the system has ended by itself: {reason}; start it again")
+            return _ended(invocation)
         manager.say_alive(lambda: _answers(invocation))
     manager.say_stopping()
     stop_system(data)
     invocation.screen.note("stopped")
     return INTERRUPTED if ending.by == signal.SIGINT else DONE
+
+
+def _ended(invocation: Invocation) -> int:
+    """The system is gone and this process was not asked: by an operator's `stop`, or by itself."""
+    from actors.runtime.ending import is_stopping, reason_of_end
+
+    data = invocation.data
+    reason = reason_of_end(data)
+    if is_stopping(data) and reason is None:
+        invocation.screen.note("stopped")
+        return DONE
+    raise CommandFailed(f"the system has ended by itself: {reason or f'see {data}/logs'}; start it again")
 
 
 def _answers(invocation: Invocation) -> bool:
