@@ -203,11 +203,11 @@ def test_where_all_would_be_given_up_the_failures_of_all_count_together() -> Non
 # Messages that are to blame
 
 
-def poisoned(spec: SupervisionSpec, messages: int, deaths: int, restart: timedelta) -> list[Decision]:
-    """Every decision while so many messages, one after another, each end the child so often.
+def poisoned(spec: SupervisionSpec, messages: int, deaths: int, *, alone: bool = False) -> list[Decision]:
+    """Every decision while so many messages, one after another, each end the child so often, at once after its start.
 
-    The first death of each happens in a turn of many and explains nothing; all are blamed by the successor. The
-    child lives for `restart` each time, and chance makes every pause as short as it can be.
+    Unless the child runs them `alone` from the first, that one explains nothing; all others are blamed on the message
+    by the successor. Chance makes every pause as short as it can be.
     """
     history, now, decisions = RestartHistory(), NOON, []
     for message in range(messages):
@@ -216,8 +216,8 @@ def poisoned(spec: SupervisionSpec, messages: int, deaths: int, restart: timedel
             decisions.append(decision)
             if not isinstance(decision, Restart):
                 return decisions
-            now += decision.delay + restart
-            if death:
+            now += decision.delay
+            if death or alone:
                 history = history.blaming("cell-0", f"message-{message}")
     return decisions
 
@@ -225,22 +225,23 @@ def poisoned(spec: SupervisionSpec, messages: int, deaths: int, restart: timedel
 def test_all_that_one_message_causes_counts_once() -> None:
     """It is put away in the end: the cell gets on, so it is not the cell that has to be given up."""
     spec = SupervisionSpec(intensity=3, maximum_backoff=seconds(1))
-    assert all(isinstance(decision, Restart) for decision in poisoned(spec, messages=2, deaths=4, restart=seconds(0)))
+    assert all(isinstance(decision, Restart) for decision in poisoned(spec, messages=2, deaths=4))
 
 
 def test_every_death_counts_in_the_pause_before_the_next_start() -> None:
     """A message that kills is found out, and still doesn't make the machine busy with starts."""
     spec = SupervisionSpec(intensity=9, initial_backoff=seconds(1), maximum_backoff=seconds(5), jitter=0)
-    delays = [decision.delay for decision in poisoned(spec, 2, 3, seconds(0)) if isinstance(decision, Restart)]
+    delays = [decision.delay for decision in poisoned(spec, 2, 3) if isinstance(decision, Restart)]
     assert delays == [seconds(number) for number in (0, 1, 2, 4, 5, 5)]
 
 
-def test_no_number_of_deadly_messages_gives_a_cell_up_with_the_settings_as_shipped() -> None:
+@pytest.mark.parametrize("alone", [False, True])
+def test_no_number_of_deadly_messages_gives_a_cell_up_with_the_settings_as_shipped(alone: bool) -> None:
     """Whoever can send such messages must not be able to close a cell for good; the pauses see to that."""
     settings = Settings()
     spec = process_plan(settings, Settings.model_fields["data"].default).supervision
-    deaths = settings.runtime.suspect_limit + 1
-    decisions = poisoned(spec, messages=200, deaths=deaths, restart=seconds(0))
+    deaths = settings.runtime.suspect_limit + (not alone)
+    decisions = poisoned(spec, messages=200, deaths=deaths, alone=alone)
     assert len(decisions) == 200 * deaths
     assert all(isinstance(decision, Restart) for decision in decisions)
 
