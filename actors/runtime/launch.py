@@ -34,6 +34,7 @@ from actors.runtime.processes import (
 
 KEY_BYTES: Final = 32
 END_PERIOD: Final = timedelta(seconds=5)  # for killed processes to be gone
+HEARD_PERIOD: Final = timedelta(seconds=10)  # for a supervisor that is told to stop to begin with it
 
 # In the launcher's interpreter, before anything of ours is imported: the starter's own import path.
 _BOOT: Final = """
@@ -137,7 +138,9 @@ def _end_all(data: Path, first: signal.Signals, patience: timedelta = END_PERIOD
         for entry in recorded(data):
             if entry.name == "supervisor":
                 entry.send(first)
-        if _wait_until_free(data, patience):
+        if _wait_until_free(data, min(patience, HEARD_PERIOD)) or (
+            is_stopping(data) and _wait_until_free(data, patience - HEARD_PERIOD)
+        ):
             forget_all(data)
             return
     deadline = time.monotonic() + END_PERIOD.total_seconds()

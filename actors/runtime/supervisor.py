@@ -231,7 +231,9 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
             child.enter("waiting")
         elif child.phase == "ending":  # with a sibling, under the strategy; its failure has been counted
             child.enter("waiting")
-        elif child.phase != "down":  # as a temporary one is that has been ended with a sibling
+        elif child.phase == "down":  # likewise, and it is a temporary one
+            self._without(child)
+        else:
             self._failed(child, normal=status == 0)
             self._introduce()
 
@@ -242,7 +244,14 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
         if self.starter is not None:
             said = child.reason if isinstance(decision, GiveUp) else f"down: {child.reason}"
             self._refuse(f"{child.name} was {said}; see logs/{child.name}.log")
-        elif isinstance(decision, Escalate) or child.name == GATEWAY_NAME:  # nobody can reach the system any more
+        elif isinstance(decision, Escalate):
+            self._stop(now=False, reason=f"{child.name}: {child.reason}")
+        else:
+            self._without(child)
+
+    def _without(self, child: Child) -> None:
+        """It stays down: the others serve on, unless nobody can reach them any more."""
+        if child.name == GATEWAY_NAME:
             self._stop(now=False, reason=f"{child.name}: {child.reason}")
 
     # Stopping

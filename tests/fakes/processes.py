@@ -36,7 +36,7 @@ class EchoCore:
     """Answers each frame with itself.
 
     A file `<name>.refuse` makes it refuse, `<name>.die` die, `<name>.blame` blame a message; the frame `hang` makes
-    it hang, `raise` raise.
+    it hang, which `<name>.hangs` shows, `raise` raise.
     """
 
     def __init__(self, name: str, data: Path, incarnation: int) -> None:
@@ -71,6 +71,7 @@ class EchoCore:
         self.turns += 1
         for _, payload in taken:
             if payload == b"hang":
+                (self.data / f"{self.name}.hangs").touch()
                 while True:
                     time.sleep(0.01)
             if payload == b"raise":

@@ -35,6 +35,12 @@ def state_of(system: RunningSystem, name: str) -> str:
     return str(system.cell(name)["state"])
 
 
+def hang(system: RunningSystem, name: str) -> None:
+    """Let a cell hang, and return when it does."""
+    system.tell(to=name, payload="hang")
+    eventually((system.data / f"{name}.hangs").exists)
+
+
 def history(data: Path) -> list[str]:
     """The supervisor's log, in words."""
     return [json.loads(line)["event"] for line in (data / "logs" / "supervisor.log").read_text().splitlines()]
@@ -112,7 +118,7 @@ def test_the_last_started_is_the_first_to_be_stopped_and_the_gateway_the_last(da
 def test_a_cell_that_hangs_at_a_stop_costs_the_others_nothing(data: Path) -> None:
     """It is killed when its own time is over; those after it close their stores in order."""
     with RunningSystem(data, cells=3, stop_deadline=timedelta(milliseconds=500)) as system:
-        system.tell(to="cell-2", payload="hang")
+        hang(system, "cell-2")
         stop_system(system.data)
         assert [(data / f"cell-{number}.closed").exists() for number in range(3)] == [True, True, False]
 
@@ -151,6 +157,16 @@ def test_a_process_that_is_not_there_can_not_be_supervised(data: Path) -> None:
     assert running_processes(data) == []
 
 
+@pytest.mark.parametrize("plan", [{"restart": "temporary"}, {"restart_of": {"gateway": "temporary"}}])
+def test_without_a_gateway_the_system_ends(data: Path, plan: dict[str, object]) -> None:
+    """Cells that nobody can reach serve nobody, and a service manager can bring all of it back."""
+    with RunningSystem(data, supervision=SupervisionSpec(strategy="one_for_all"), **plan) as system:
+        processes = running_processes(data)
+        system.kill("gateway" if "restart" in plan else "cell-0")
+        assert all_gone(processes)
+        assert str(reason_of_end(data)).startswith("gateway: ")
+
+
 # Messages that are to blame
 
 
@@ -181,7 +197,7 @@ def test_when_the_head_is_killed_the_kernel_sees_every_process_end(data: Path, v
     with RunningSystem(data, cells=3) as system:
         processes = running_processes(data)
         os.kill(system.pids()["cell-1"], signal.SIGSTOP)
-        system.tell(to="cell-2", payload="hang")
+        hang(system, "cell-2")
         system.kill(victim)
         assert all_gone(processes)
         assert not is_running(data)
@@ -219,7 +235,7 @@ def test_a_start_waits_for_a_system_that_is_stopping(data: Path) -> None:
     """A service manager that restarts at once must not be told that one runs already."""
     with RunningSystem(data, stop_deadline=timedelta(seconds=1)) as system:
         first = running_processes(data)
-        system.tell(to="cell-0", payload="hang")  # so that the stop takes its time
+        hang(system, "cell-0")  # so that the stop takes its time
         system.ask(do="stop")
         assert is_running(data)
         start_system(system.plan)
