@@ -20,13 +20,18 @@ if TYPE_CHECKING:
 
 
 def process_plan(settings: Settings, data: Path) -> ProcessPlan:
-    """How many processes the settings ask for, and how they are watched."""
+    """How many processes the settings ask for, and how they are watched.
+
+    Raises:
+        BadSettings: a process is named that there is not.
+    """
     from actors.runtime.control import ProcessPlan
     from actors.runtime.supervision import SupervisionSpec
     from actors.topology import placed
+    from config.settings import BadSettings
 
     watching = settings.supervision
-    return ProcessPlan(
+    plan = ProcessPlan(
         data=str(data),
         cells=placed(settings.topology).names,
         supervision=SupervisionSpec(
@@ -35,10 +40,22 @@ def process_plan(settings: Settings, data: Path) -> ProcessPlan:
             period=timedelta(seconds=watching.period_seconds),
             initial_backoff=timedelta(seconds=watching.backoff_initial_seconds),
             maximum_backoff=timedelta(seconds=watching.backoff_maximum_seconds),
+            backoff_factor=watching.backoff_factor,
+            jitter=watching.backoff_jitter,
+            exceeded=watching.exceeded,
         ),
+        restart=watching.restart,
+        restart_of=dict(watching.restart_of),
         heartbeat_interval=timedelta(seconds=watching.heartbeat_seconds),
         heartbeat_deadline=timedelta(seconds=watching.silent_seconds),
+        ready_deadline=timedelta(seconds=watching.ready_seconds),
+        stop_deadline=timedelta(seconds=watching.stop_seconds),
     )
+    try:
+        plan.children()
+    except ValueError as error:
+        raise BadSettings(str(error)) from error
+    return plan
 
 
 if __name__ == "__main__":

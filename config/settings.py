@@ -88,25 +88,56 @@ class StoreSettings(Section):
     cache_mb: int = Field(default=64, ge=1, description="SQLite's page cache, for each cell")
 
 
+RestartKind = Literal["permanent", "transient", "temporary"]
+
+
 class SupervisionSettings(Section):
-    """Restart policy, in OTP's words, for cells and for the actors in them."""
+    """Restart policy, in OTP's words, for the processes (gateway, cells) and for the actors in the cells."""
 
     strategy: Literal["one_for_one", "rest_for_one", "one_for_all"] = Field(
-        default="one_for_one", description="who is restarted with the one that failed"
+        default="one_for_one", description="who is restarted with the one that failed: nobody, those started later, all"
     )
-    intensity: int = Field(default=10, ge=0, description="restarts allowed within the period")
+    restart: RestartKind = Field(
+        default="permanent",
+        description="permanent: a process that ends is always restarted; transient: unless it ended in good order; "
+        "temporary: never",
+    )
+    restart_of: dict[str, RestartKind] = Field(
+        default={}, description='processes that differ from `restart`, by name, such as {cell-1 = "temporary"}'
+    )
+    intensity: int = Field(default=10, ge=0, description="failures allowed within the period")
+    period_seconds: float = Field(default=60, gt=0, description="the period that `intensity` counts in")
+    exceeded: Literal["give_up", "stop"] = Field(
+        default="give_up",
+        description="what more failures mean: give_up leaves that cell down while the others serve; stop, counting "
+        "all of them together, ends the system, for a service manager to start it again",
+    )
     actor_intensity: int = Field(
         default=1_000,
         ge=0,
         description="failures of one service's actors within the period before its cell is restarted",
     )
-    period_seconds: float = Field(default=60, gt=0, description="the period that `intensity` counts in")
     backoff_initial_seconds: float = Field(
-        default=0.05, ge=0, description="pause before the second restart in a period; doubled each time"
+        default=0.05, ge=0, description="pause before the second restart in a period; then multiplied each time"
     )
+    backoff_factor: float = Field(default=2, ge=1, description="by this")
     backoff_maximum_seconds: float = Field(default=5, ge=0, description="longest pause before a restart")
+    backoff_jitter: float = Field(default=0.25, ge=0, le=1, description="share of a pause that chance may take off")
     heartbeat_seconds: float = Field(default=1, gt=0, description="how often a cell is asked whether it still answers")
     silent_seconds: float = Field(default=10, gt=0, description="a cell that has not answered for so long is killed")
+    ready_seconds: float = Field(
+        default=120, gt=0, description="a process that has not recovered from its store for so long is killed"
+    )
+    stop_seconds: float = Field(
+        default=10, gt=0, description="at a stop, a process that has not closed its store for so long is killed"
+    )
+
+    @model_validator(mode="after")
+    def _pauses_can_grow(self) -> Self:
+        """Each is possible by itself, both together may not be."""
+        if self.backoff_initial_seconds > self.backoff_maximum_seconds:
+            raise ValueError("backoff_initial_seconds must not exceed backoff_maximum_seconds")
+        return self
 
 
 class DisbursementSettings(Section):
@@ -332,4 +363,6 @@ def _sentence(error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"setting {where} does not exist; docs/reference/settings.md lists them"
+    if isinstance(first["input"], dict):  # several settings that don't fit each other; the sentence names them
+        return f"setting {where}: {first['msg'].removeprefix('Value error, ')}"
     return f"setting {where}: {first['msg']}, not {first['input']!r}"

@@ -10,6 +10,7 @@ from actors.admin.reading import Reading
 from actors.admin.screen import Screen
 
 _FIRST_REPORT_SECONDS: Final = 2.0
+_SILENT_SECONDS: Final = 2.0  # a long turn is no cause for alarm
 _REPORTED: Final = ("name", "pid", "state", "actors", "mailbox", "restarts", "turns", "messages")
 
 
@@ -67,7 +68,7 @@ def render(screen: Screen, document: dict[str, Any]) -> None:
                 process.get("restarts"),
                 process.get("turns"),
                 process.get("messages"),
-                process.get("reason") if process.get("state") != "ready" else "",
+                _remark(process),
             )
             for process in processes
         ],
@@ -75,6 +76,14 @@ def render(screen: Screen, document: dict[str, Any]) -> None:
     payments = [(status, number) for status, number in document["payments"].items() if number]
     screen.say("")
     screen.table(("payments", ">number"), payments, empty="no payments yet")
+
+
+def _remark(process: dict[str, Any]) -> str:
+    """Why it does not serve, or seems not to."""
+    silent_s = process.get("silent_seconds") or 0.0
+    if process.get("state") != "ready":
+        return str(process.get("reason") or "")
+    return f"silent for {silent_s:.1f} s" if silent_s > _SILENT_SECONDS else ""
 
 
 def _stored(data: Path) -> dict[str, Any]:

@@ -44,6 +44,9 @@ class CellCore(Protocol):
     def report(self) -> dict[str, Any]:
         """What `status` says about this cell."""
 
+    def blamed(self) -> str:
+        """The message on which the process before this one ended; empty where none is known."""
+
     def close(self) -> None:
         """Finish the turn in hand and close the store."""
 
@@ -96,7 +99,7 @@ class Cell(Actor):  # type: ignore[misc]  # thespian ships no types
             return
         self.core = core
         _settle_memory()
-        self.send(sender, Ready(message.name, os.getpid(), message.incarnation))
+        self.send(sender, Ready(message.name, os.getpid(), message.incarnation, core.blamed()))
 
     def _introduce(self, message: Peers, sender: Any) -> None:
         self.peers.told(message)

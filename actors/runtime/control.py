@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from actors.runtime.supervision import SupervisionSpec
+from actors.runtime.supervision import ChildSpec, RestartKind, SupervisionSpec, child_specs
 
 CELL_CORE = "actors.assembly:build_cell"
 GATEWAY = "actors.gateway.actor:GatewayActor"
+GATEWAY_NAME = "gateway"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +23,26 @@ class ProcessPlan:
     data: str  # absolute path of the data directory
     cells: tuple[str, ...]  # their names, in the order in which they are started
     supervision: SupervisionSpec = field(default_factory=SupervisionSpec)
+    restart: RestartKind = "permanent"
+    restart_of: dict[str, RestartKind] = field(default_factory=dict)  # children that differ, by name
     heartbeat_interval: timedelta = timedelta(seconds=1)
     heartbeat_deadline: timedelta = timedelta(seconds=15)  # must exceed a full turn with a slow commit
     ready_deadline: timedelta = timedelta(seconds=120)  # a cell recovers within this
-    stop_deadline: timedelta = timedelta(seconds=10)
+    stop_deadline: timedelta = timedelta(seconds=10)  # for each process, from when it is asked to stop
+    keeper: int | None = None  # a process without which the system is not to live: a `start` in the foreground
     core_factory: str = CELL_CORE  # `module:function(name, data, incarnation)`
     gateway_class: str = GATEWAY  # `module:class`
+
+    def children(self) -> tuple[ChildSpec, ...]:
+        """Who is supervised, in the order of their start.
+
+        The gateway is first, and so the last to be stopped: it hands out the cells' last answers.
+
+        Raises:
+            ValueError: `restart_of` names a process that is none of them; a sentence.
+        """
+        names = [GATEWAY_NAME, *self.cells]
+        return child_specs(names, self.restart, self.restart_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +90,15 @@ class Configure:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A process actor has recovered and takes messages; `pid` is its process id."""
+    """A process actor has recovered and takes messages; `pid` is its process id.
+
+    `blamed` is the message on which the process before it ended, where the store shows one.
+    """
 
     name: str
     pid: int
     incarnation: int
+    blamed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

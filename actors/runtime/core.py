@@ -27,6 +27,7 @@ from actors.messaging.system_messages import Busy
 from actors.runtime import links as link_tables
 from actors.runtime import outbox as outbox_tables
 from actors.runtime import retries as retry_tables
+from actors.runtime import suspects as suspect_tables
 from actors.runtime import timers as timer_tables
 from actors.runtime.clock import Clock, Ids
 from actors.runtime.effects import CLIENT
@@ -38,6 +39,7 @@ from actors.runtime.outbox import Outboxes
 from actors.runtime.retries import Backoff, Retries
 from actors.runtime.service import Answer, CellContext, Service, Started, Worker
 from actors.runtime.supervision import GiveUp, RestartHistory, SupervisionSpec, after_failure
+from actors.runtime.suspects import Suspects
 from actors.runtime.timers import Timers
 from actors.runtime.turn import Turns, TurnVoid
 from actors.runtime.world import REAL, World
@@ -47,13 +49,14 @@ from config.settings import Settings
 
 RUNTIME_MIGRATIONS: Final = (
     *log.MIGRATIONS, *directory_tables.MIGRATIONS, *timer_tables.MIGRATIONS, *retry_tables.MIGRATIONS,
-    *outbox_tables.MIGRATIONS, *link_tables.MIGRATIONS,
+    *outbox_tables.MIGRATIONS, *link_tables.MIGRATIONS, *suspect_tables.MIGRATIONS,
 )  # fmt: skip
 SMALL_TURN: Final = 16  # inputs
 SMALL_TURN_SWITCH_S: Final = 0.0005
 LARGE_TURN_SWITCH_S: Final = 0.005
 OVERDUE_GRACE: Final = timedelta(milliseconds=500)  # after a start, queries go first and overdue timers after them
 BUSY_RETRY_MS: Final = 250
+CAUTION_AT_A_TIME: Final = timedelta(milliseconds=250)
 STORE_PAUSE: Final = timedelta(milliseconds=200)
 
 
@@ -89,12 +92,13 @@ class CellCore:
         self._alarm = world.bell()
         self._frames: deque[tuple[str, FrameContent]] = deque()
         self._answers: deque[tuple[str, Answer]] = deque()
+        self._singles: deque[Inputs] = deque()  # of the frames and answers that are run one input a turn
+        self._to_acknowledge = 0  # the gateway's frame that they came with
         self._history = RestartHistory()
         self._escalation = ""
         self._switch_interval = 0.0
         self._paused_until: datetime | None = None
         self._unsent: list[tuple[str, bytes]] = []  # frames of the turn that starts the cell
-        self._condemned: set[str] = set()  # names of inputs that have ended the process too often
         self._log = structlog.get_logger("cell").bind(cell=name)
 
     def open(self) -> None:
@@ -154,13 +158,13 @@ class CellCore:
                 return []
             self._paused_until = None
         frames, self._unsent = self._unsent, []
-        if self._marker.cautious:
+        if self._marker.cautious or self._singles:
             self._run_cautiously(frames)
         else:
             self._run_once(frames)
         if self._escalation:
             raise Escalated(self._escalation)
-        if self._frames or self._answers or self._subscriptions.lagging or self._outboxes.hungry:
+        if self._frames or self._answers or self._singles or self._subscriptions.lagging or self._outboxes.hungry:
             self._ring()
         else:
             self._set_alarm()
@@ -178,11 +182,18 @@ class CellCore:
             "actor_restarts": counters.restarts,
             "dead_letters": counters.buried,
             "waiting_frames": len(self._frames),
-            "mailbox": sum(len(content.envelopes) for _, content in list(self._frames)) + len(self._answers),
+            "store_refuses": self._paused_until is not None,
+            "mailbox": sum(len(content.envelopes) for _, content in list(self._frames))
+            + len(self._answers)
+            + len(self._singles),
             "outboxes": self._outboxes.waiting(),
             "lagging": dict(self._subscriptions.lagging),
             "log_end": self._turns.log_end(),
         }
+
+    def blamed(self) -> str:
+        """The message on which the process before this one ended; empty where none is known."""
+        return self._suspects.blamed
 
     def close(self) -> None:
         """Stop the workers, close the store. What they had in hand is handed over again after the next start."""
@@ -192,10 +203,8 @@ class CellCore:
             worker.stop(2.0)
         self._alarm.stop()
         self._marker.close()
-        with contextlib.suppress(StoreFailed):  # an orderly end, as before an upgrade: the condemned may be tried again
-            self._session.begin()
-            self._session.write("DELETE FROM suspects")
-            self._session.commit()
+        with contextlib.suppress(StoreFailed):
+            self._suspects.forget_all()
         self._session.close()
         self._unlock()
 
@@ -216,6 +225,7 @@ class CellCore:
         self._retries = Retries(session)
         self._outboxes = Outboxes(session)
         self._links = Links(session, [name for name in placement.names if name != self.name])
+        self._suspects = Suspects(session, settings.runtime.suspect_limit)
         self._system = InProcessSystem(self.name, context)
         runtime = settings.runtime
         self._turns = Turns(
@@ -240,8 +250,7 @@ class CellCore:
             "replayable": self._hosting.replayable,
         }
         self._turns.open()
-        limit = runtime.suspect_limit
-        self._condemned = {row[0] for row in session.all("SELECT message_id FROM suspects WHERE deaths > ?", (limit,))}
+        self._suspects.open(clock.now())
         self._links.open()
         self._timers.look()
         self._retries.look()
@@ -282,7 +291,7 @@ class CellCore:
 
     def _run_once(self, frames: list[tuple[str, bytes]]) -> None:
         inputs, acknowledged = self._collect()
-        if self._condemned:
+        if self._suspects.condemned:
             inputs = self._without_condemned(inputs)
         self._marker.set(max(1, inputs.size()))
         self._yield_to_workers(inputs.size())
@@ -292,6 +301,14 @@ class CellCore:
             self._log.error("turn abandoned", error=str(error) or type(error).__name__)
             self._one_by_one(inputs, frames, acknowledged, due=isinstance(error, TurnVoid))
         self._marker.clear()
+        self._forgive()
+
+    def _forgive(self) -> None:
+        try:
+            self._suspects.forgive(self._clock_now())
+        except StoreFailed as error:
+            self._abandon()
+            self._log.error("suspects are still held", error=str(error))
 
     def _yield_to_workers(self, inputs: int) -> None:
         """Let a worker that has an answer wait no longer than it should: briefly in small turns, where somebody
@@ -368,57 +385,55 @@ class CellCore:
             raise Escalated(f"the store can't be read: {error}") from error
 
     def _run_cautiously(self, frames: list[tuple[str, bytes]]) -> None:
-        """A turn before the last restart never ended: one input a turn, its attempts committed first."""
-        inputs, acknowledged = self._collect()
-        inputs = self._without_condemned(inputs)
-        singles = [*inputs.singles(), *self._turns.due_singles(self._settings.runtime.turn_envelopes)]
-        for at, single in enumerate(singles or [Inputs(alone=True)]):
+        """A turn before the last restart never ended: one input a turn, its attempts committed first.
+
+        For some time only: who asks whether the cell still answers must not take its caution for a hang.
+        """
+        if not self._singles:
+            inputs, self._to_acknowledge = self._collect()
+            inputs = self._without_condemned(inputs)
+            self._singles += inputs.singles()
+            self._singles += self._turns.due_singles(self._settings.runtime.turn_envelopes)
+            self._singles += [] if self._singles else [Inputs(alone=True)]
+        until = self._clock_now() + CAUTION_AT_A_TIME
+        while self._singles:
             try:
-                self._run_suspect(single, frames)
+                self._run_suspect(self._singles[0], frames)
             except StoreFailed as error:
                 self._abandon()
                 self._log.error("turn abandoned", error=str(error))
-                self._give_back(singles[at:], frames, 0)
+                self._give_back(list(self._singles), frames, 0)
+                self._singles.clear()
                 self._pause()
                 break
+            self._singles.popleft()
             self._marker.step()
-        if acknowledged:
-            frames.append(("gateway", pack_frame(GATEWAY, 0, acknowledged, [])))
+            if self._clock_now() >= until:
+                break
+        if self._to_acknowledge and not self._singles:
+            frames.append(("gateway", pack_frame(GATEWAY, 0, self._to_acknowledge, [])))
+            self._to_acknowledge = 0
 
     def _run_suspect(self, single: Inputs, frames: list[tuple[str, bytes]]) -> None:
         """Run one input that may be the guilty one; bury it once it has ended the process too often."""
         suspect = single.suspect()
-        deaths = self._count_death(suspect) if suspect else 0
+        deaths = self._suspects.accuse(suspect) if suspect else 0
         if deaths > self._settings.runtime.suspect_limit:
             self._log.error("this message ended the process before", message_id=suspect, deaths=deaths - 1)
             self._turn(single.condemned(), frames, 0)
             if single.timers or single.parked:
-                self._forget_death(suspect)  # it can't be delivered again, and the next of its name is another
+                self._suspects.acquit(suspect)  # it can't be delivered again, and the next of its name is another
             else:
-                self._condemned.add(suspect)
+                self._suspects.condemned.add(suspect)
             return
         self._marker.set(1)
         self._run_or_bury(single, frames)
         if suspect:
-            self._forget_death(suspect)
-
-    def _count_death(self, suspect: str) -> int:
-        self._session.begin()
-        self._session.write(
-            "INSERT INTO suspects VALUES (?, 1) ON CONFLICT (message_id) DO UPDATE SET deaths = deaths + 1", (suspect,)
-        )
-        row = self._session.one("SELECT deaths FROM suspects WHERE message_id = ?", (suspect,))
-        self._session.commit()
-        return int(row[0]) if row else 1
-
-    def _forget_death(self, suspect: str) -> None:
-        self._session.begin()
-        self._session.write("DELETE FROM suspects WHERE message_id = ?", (suspect,))
-        self._session.commit()
+            self._suspects.acquit(suspect)
 
     def _without_condemned(self, inputs: Inputs) -> Inputs:
         """Set aside what has been found to end the process: a repeat gets the same answer, and no further try."""
-        condemned = self._condemned
+        condemned = self._suspects.condemned
         kept = Inputs(links=inputs.links, refused=inputs.refused)
         for envelope in inputs.envelopes:
             if Inputs(envelopes=[envelope]).suspect() in condemned:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from actors.runtime.control import ProcessPlan
+from actors.runtime.ending import forget_stopping, is_stopping
 from actors.runtime.processes import (
     KEY_FILE_VARIABLE,
     Recorded,
@@ -33,6 +34,7 @@ from actors.runtime.processes import (
 
 KEY_BYTES: Final = 32
 END_PERIOD: Final = timedelta(seconds=5)  # for killed processes to be gone
+HEARD_PERIOD: Final = timedelta(seconds=10)  # for a supervisor that is told to stop to begin with it
 
 # In the launcher's interpreter, before anything of ours is imported: the starter's own import path.
 _BOOT: Final = """
@@ -67,9 +69,9 @@ def start_system(
 ) -> None:
     """Start the system of `plan.data` and return when it is ready; it outlives this process.
 
-    Waits for another start or stop there to end. Ends leftovers of an earlier run, and makes a new key, so that
-    nothing signed before counts. `prepare` is called once it is certain that nobody else starts or runs: what
-    the system reads as it starts may be written then, and not before.
+    Waits for another start or stop there to end, and for a system that is stopping to be gone. Ends leftovers of an
+    earlier run, and makes a new key, so that nothing signed before counts. `prepare` is called once it is certain
+    that nobody else starts or runs: what the system reads as it starts may be written then, and not before.
 
     Raises:
         AlreadyRunning: there is one; nothing was done.
@@ -82,23 +84,24 @@ def start_system(
     for directory in (data, data / "run", data / "logs"):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _only_one(data, patience):
-        if is_running(data):
+        if is_running(data) and not (is_stopping(data) and _wait_until_free(data, patience)):
             raise AlreadyRunning(f"a system already runs in {data}")
         _end_all(data, signal.SIGKILL)
         if prepare is not None:
             prepare()
         _make_key(data / "key")
+        forget_stopping(data)
         refusal = _run_launcher(data, plan, patience)
         if refusal is not None:
             _end_all(data, signal.SIGTERM)
             raise StartRefused(refusal)
 
 
-def stop_system(data: Path, *, now: bool = False, patience: timedelta = timedelta(seconds=20)) -> bool:
+def stop_system(data: Path, *, now: bool = False, patience: timedelta = timedelta(seconds=60)) -> bool:
     """Stop the system and return when none of its processes is left; False if there was none.
 
-    Cells finish the turn in hand and, unless `now`, what they have buffered. A process that hangs is
-    killed when `patience` is over: nothing acknowledged is lost either way.
+    Cells finish the turn in hand and, unless `now`, what they have buffered. The supervisor kills one that hangs;
+    what is there when `patience` is over is killed from here: nothing acknowledged is lost either way.
 
     Raises:
         AlreadyStarting: a start is at work there and did not end in time.
@@ -119,6 +122,11 @@ def is_running(data: Path) -> bool:
     return any(entry.name in {"supervisor", "admin"} and entry.alive() for entry in recorded(data))
 
 
+def serves(data: Path) -> bool:
+    """Whether a system lives in the data directory and has not begun to stop."""
+    return is_running(data) and not is_stopping(data)
+
+
 def running_processes(data: Path) -> list[Recorded]:
     """The processes of the system that are alive, by name, pid and start time."""
     return [entry for entry in recorded(data) if entry.alive()]
@@ -130,7 +138,9 @@ def _end_all(data: Path, first: signal.Signals, patience: timedelta = END_PERIOD
         for entry in recorded(data):
             if entry.name == "supervisor":
                 entry.send(first)
-        if _wait_until_free(data, patience):
+        if _wait_until_free(data, min(patience, HEARD_PERIOD)) or (
+            is_stopping(data) and _wait_until_free(data, patience - HEARD_PERIOD)
+        ):
             forget_all(data)
             return
     deadline = time.monotonic() + END_PERIOD.total_seconds()

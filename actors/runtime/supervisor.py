@@ -1,29 +1,29 @@
 """The process actor that starts, watches and replaces the gateway and the cells.
 
-Knows no payment. Decides nothing about restarts itself: `supervision.after_failure` does. A child is gone
+Knows no payment. Decides nothing about restarts itself: `supervision.after_exit` does. A child is gone
 when the kernel says so (its pidfd), not when a message says so; and only then is it replaced.
 """
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import logging
 import os
 import signal
-import socket
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from thespian.actors import Actor, ChildActorExited, ThespianWatch, WakeupMessage, WatchMessage
 
 from actors.runtime import processes
 from actors.runtime.cell import Cell, load
 from actors.runtime.child import Child
+from actors.runtime.children import Children
 from actors.runtime.control import (
+    GATEWAY_NAME,
     Alive,
     Configure,
     Control,
@@ -38,13 +38,14 @@ from actors.runtime.control import (
     Stop,
     Stopped,
 )
-from actors.runtime.supervision import GiveUp, RestartHistory, after_failure
+from actors.runtime.ending import say_stopping
+from actors.runtime.shutdown import Shutdown
+from actors.runtime.signals import Signals
+from actors.runtime.supervision import Escalate, GiveUp, Restart, SupervisionSpec
 
 log = logging.getLogger(__name__)
 
-GATEWAY_NAME = "gateway"
 TICK = timedelta(milliseconds=100)
-LEAVE_PERIOD_S = 0.5  # for a process that has closed its store to end by itself
 
 
 class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
@@ -52,15 +53,13 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
 
     def __init__(self) -> None:
         self.plan: ProcessPlan | None = None
-        self.children: dict[str, Child] = {}
-        self.history = RestartHistory()
+        self.children = Children(SupervisionSpec(), ())
         self.starter: Any = None  # until it has been told how the start went
-        self.stopping: Literal["cells", "gateway"] | None = None
-        self.stop_at = 0.0
+        self.shutdown: Shutdown | None = None
         self.stop_now = False
         self.to_kill: str | None = None
-        self.signalled: list[int] = []
-        self.wakeup: tuple[socket.socket, socket.socket] | None = None
+        self.signals: Signals | None = None
+        self.keeper: int | None = None  # a pidfd
 
     def receiveMessage(self, message: Any, sender: Any) -> ThespianWatch:
         """Dispatch; never raises, since Thespian would run the message again and drop the watch for good."""
@@ -73,8 +72,10 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
             log.exception("the supervisor could not handle a %s", type(message).__name__)
             if self.starter is not None:
                 self._refuse(f"the supervisor failed ({failure!r}); see logs/supervisor.log")
-        pidfds = [child.pidfd for child in self.children.values() if child.pidfd is not None]
-        return ThespianWatch([*pidfds, self.wakeup[0].fileno()] if self.wakeup else pidfds)
+        watched = [child.pidfd for child in self.children.values() if child.pidfd is not None]
+        watched += [self.signals.fileno()] if self.signals else []
+        watched += [self.keeper] if self.keeper is not None else []
+        return ThespianWatch(watched)
 
     # Starting
 
@@ -82,7 +83,7 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
         plan = self.plan = message.plan
         self.starter = sender
         processes.enter(Path(plan.data), "supervisor")
-        self._catch_signals()
+        self.signals = Signals(self._forget_descriptors)
         self.wakeupAfter(TICK)
         try:
             # Imported here, before the fork, so that no child and no replacement spends time on it.
@@ -94,8 +95,19 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
             self._refuse(f"the system's code can't be loaded: {failure}")
             return
         gc.freeze()
-        self.children = {name: Child(name, Cell) for name in plan.cells}
-        self.children[GATEWAY_NAME] = Child(GATEWAY_NAME, gateway)
+        children = [
+            Child(each.name, gateway if each.name == GATEWAY_NAME else Cell, each.restart) for each in plan.children()
+        ]
+        self.children = Children(plan.supervision, children)
+        if plan.keeper is not None:
+            self._keep_to(plan.keeper)
+
+    def _keep_to(self, pid: int) -> None:
+        """End the system when the process `pid` ends: nobody would end it otherwise."""
+        try:
+            self.keeper = os.pidfd_open(pid)
+        except OSError:
+            self._stop(now=True)
 
     def _start(self, child: Child) -> None:
         assert self.plan is not None
@@ -105,11 +117,10 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
         try:
             address = self.createActor(child.actor_class)
             # Thespian's own record of the process it has just forked: its pid, before it says a word.
-            child.pid = self._myRef._child_procs[-1].childProc.pid
-            child.pidfd = os.pidfd_open(child.pid)
+            child.born(self._myRef._child_procs[-1].childProc)
         except OSError as failure:
             child.reason = f"no process could be made: {failure}"
-            self._failed(child)
+            self._failed(child, normal=False)
             return
         child.enter("starting")
         processes.record(Path(self.plan.data), child.name, child.pid)
@@ -124,7 +135,9 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
         child.enter("ready")
         child.beat_at = time.monotonic()
         log.info("%s is ready", child.name)
-        if all(each.phase == "ready" for each in self.children.values()):
+        if message.blamed:
+            self.children.blame(child, message.blamed)
+        if self.children.are_ready():
             self._introduce()
             self._launched(None)
         elif self.starter is None:
@@ -153,11 +166,9 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
 
     def _introduce(self) -> None:
         """Tell everybody where the others are."""
-        there = {child.name: child.address for child in self.children.values() if child.phase == "ready"}
-        # One that is starting counts as the one before it: what has no address then is known to have ended.
-        incarnations = {child.name: child.incarnation - (child.phase == "starting") for child in self.children.values()}
-        for address in there.values():
-            self.send(address, Peers(there, incarnations))
+        peers = Peers(self.children.addresses(), self.children.incarnations())
+        for address in peers.addresses.values():
+            self.send(address, peers)
 
     # Watching
 
@@ -167,15 +178,18 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
         for child in self.children.values():
             if child.pidfd is not None and processes.has_exited(child.pidfd):
                 self._gone(child)
-        if self.stopping:
-            self._go_on_stopping(now)
+        if self.keeper is not None and processes.has_exited(self.keeper):
+            self._keeper_gone()
+        if self.shutdown is not None:
+            if self.shutdown.go_on(now):
+                self._drain_then_exit()
             return
         for child in self.children.values():
             self._check(child, now)
 
     def _check(self, child: Child, now: float) -> None:
         assert self.plan is not None
-        if self.stopping:  # since a sibling was checked
+        if self.shutdown is not None:  # since a sibling was checked
             return
         if child.phase == "waiting" and now >= child.due:
             self._start(child)
@@ -192,7 +206,7 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
 
     def _end(self, child: Child, reason: str) -> None:
         log.error("%s is killed: %s", child.name, reason)
-        child.reason = reason
+        child.reason = child.cause = reason
         child.enter("killed")  # nobody is to send it anything; what follows is its exit
         child.kill()
 
@@ -204,11 +218,10 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
 
     def _gone(self, child: Child) -> None:
         """A process has ended, whoever ended it: replace it if it was not meant to."""
-        assert child.pidfd is not None
-        os.close(child.pidfd)
-        log.info("%s (process %s) is gone", child.name, child.pid)
-        child.pidfd = child.pid = child.address = None
-        if self.stopping:
+        pid = child.pid
+        status = child.bury()
+        log.info("%s (process %s) is gone: %s", child.name, pid, child.reason)
+        if self.shutdown is not None:
             child.enter("stopped")
         elif child.refused:
             # It says itself what it waits for, such as space on the disk: that may take longer than any period.
@@ -218,68 +231,55 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
             child.enter("waiting")
         elif child.phase == "ending":  # with a sibling, under the strategy; its failure has been counted
             child.enter("waiting")
+        elif child.phase == "down":  # likewise, and it is a temporary one
+            self._without(child)
         else:
-            child.reason = child.reason or "its process ended"
-            self._failed(child)
+            self._failed(child, normal=status == 0)
             self._introduce()
 
-    def _failed(self, child: Child) -> None:
-        assert self.plan is not None
-        # A monotonic reading in the dress of a datetime: a clock that is set changes no decision.
-        now = datetime.fromtimestamp(time.monotonic(), UTC)
-        living = [each.name for each in self.children.values() if each.phase != "given_up"]
-        self.history, decision = after_failure(self.plan.supervision, self.history, living, child.name, now)
-        if isinstance(decision, GiveUp):
-            child.reason = f"given up after {decision.failures} failures within {decision.period}: {child.reason}"
-            child.enter("given_up")
-            log.critical("%s is %s", child.name, child.reason)
-            if self.starter is not None:
-                self._refuse(f"{child.name} was {child.reason}; see logs/{child.name}.log")
-            elif child.name == GATEWAY_NAME:  # nobody can reach the system any more
-                self._stop(now=False)
+    def _failed(self, child: Child, *, normal: bool) -> None:
+        decision = self.children.ended(child, normal=normal)
+        if isinstance(decision, Restart):
             return
-        for name in decision.names:
-            affected = self.children[name]
-            affected.due = time.monotonic() + decision.delay.total_seconds()
-            affected.enter("ending" if affected.pidfd is not None else "waiting")
-            affected.kill()
+        if self.starter is not None:
+            said = child.reason if isinstance(decision, GiveUp) else f"down: {child.reason}"
+            self._refuse(f"{child.name} was {said}; see logs/{child.name}.log")
+        elif isinstance(decision, Escalate):
+            self._stop(now=False, reason=f"{child.name}: {child.reason}")
+        else:
+            self._without(child)
+
+    def _without(self, child: Child) -> None:
+        """It stays down: the others serve on, unless nobody can reach them any more."""
+        if child.name == GATEWAY_NAME:
+            self._stop(now=False, reason=f"{child.name}: {child.reason}")
 
     # Stopping
 
-    def _stop(self, *, now: bool) -> None:
-        """Cells finish their turn, then the gateway its answers, then this process ends; the rest follows."""
+    def _stop(self, *, now: bool, reason: str | None = None) -> None:
+        """Every child in turn, the last started first, then this process; the rest follows it."""
         self.stop_now = self.stop_now or now
-        if self.stopping is None:
+        if self.shutdown is None:
             log.info("the system stops")
             self._launched("it was stopped while it started")
-            self.stopping = "cells"
-            patience = self.plan.stop_deadline.total_seconds() if self.plan else 0
-            self.stop_at = time.monotonic() + patience
-            self._ask_to_stop([child for child in self.children.values() if child.name != GATEWAY_NAME])
+            patience_s = self.plan.stop_deadline.total_seconds() if self.plan else 0
+            if self.plan:
+                say_stopping(Path(self.plan.data), reason)
+            self.shutdown = Shutdown(list(self.children.values()), patience_s, self._ask_to_stop)
 
-    def _ask_to_stop(self, children: list[Child]) -> None:
-        for child in children:
-            if child.phase == "ready":
-                self.send(child.address, Stop(self.stop_now))
-            else:
-                child.kill()  # it has nothing open that its next start would not recover
-                child.enter("stopped")
+    def _ask_to_stop(self, child: Child) -> None:
+        self.send(child.address, Stop(self.stop_now))
 
     def _stopped(self, message: Stopped, sender: Any) -> None:
-        if self.stopping and message.name in self.children:
+        if self.shutdown is not None and message.name in self.children:
             self.children[message.name].enter("stopped")
 
-    def _go_on_stopping(self, now: float) -> None:
-        living = [child for child in self.children.values() if child.pidfd is not None]
-        for child in living:
-            left = child.phase == "stopped" and now - child.since > LEAVE_PERIOD_S
-            if left or now > self.stop_at:
-                child.kill()
-        if self.stopping == "cells" and all(child.name == GATEWAY_NAME for child in living):
-            self.stopping = "gateway"
-            self._ask_to_stop(living)
-        if self.stopping == "gateway" and not living:
-            self._drain_then_exit()
+    def _keeper_gone(self) -> None:
+        assert self.keeper is not None
+        os.close(self.keeper)
+        self.keeper = None
+        log.error("the process that stays in the foreground has ended")
+        self._stop(now=False)
 
     def _drain_then_exit(self) -> None:
         """End this process; the administrator sees it and ends the logger and itself."""
@@ -288,30 +288,19 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
         sys.stderr.flush()
         os._exit(0)
 
-    def _catch_signals(self) -> None:
-        """Make SIGTERM a stop and SIGINT a stop at once; both arrive as a readable descriptor."""
-        self.wakeup = reading, writing = socket.socketpair()
-        reading.setblocking(False)
-        writing.setblocking(False)
-        signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
-        os.register_at_fork(after_in_child=self._forget_parent)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda signum, _frame: self.signalled.append(signum))
-
-    def _forget_parent(self) -> None:
-        """In a child: its signals are its own, and its siblings' descriptors not its business."""
-        signal.set_wakeup_fd(-1)
+    def _forget_descriptors(self) -> None:
+        """In a child: its siblings' descriptors are not its business."""
         for child in self.children.values():
             if child.pidfd is not None:
                 os.close(child.pidfd)
                 child.pidfd = None  # a child that forks in turn closes nothing twice
+        if self.keeper is not None:
+            os.close(self.keeper)
+            self.keeper = None
 
     def _watched(self, message: WatchMessage, sender: Any) -> None:
-        if self.wakeup and self.wakeup[0].fileno() in message.ready:
-            with contextlib.suppress(BlockingIOError):
-                self.wakeup[0].recv(4096)
-        if self.signalled:
-            numbers, self.signalled = self.signalled, []
+        numbers = self.signals.taken() if self.signals else []
+        if numbers:
             self._stop(now=signal.SIGINT in numbers)
 
     def _tick(self, message: WakeupMessage, sender: Any) -> None:
@@ -330,7 +319,7 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
             case {"do": "status"}:
                 return self._status()
             case {"do": "ready"}:
-                return {"ready": all(child.phase == "ready" for child in self.children.values())}
+                return {"ready": self.children.are_ready()}
             case {"do": "stop"}:
                 self._stop(now=bool(request.get("now")))
                 return {"stopping": True}
@@ -348,20 +337,21 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
         if name == GATEWAY_NAME:
             self.to_kill = name  # at the next tick: this answer travels through it
         else:
-            child.reason = "an operator killed it"
+            child.cause = "an operator killed it"
             child.kill()
         return {"killed": name, "pid": child.pid}
 
     def _status(self) -> dict[str, Any]:
-        ready = all(child.phase == "ready" for child in self.children.values())
-        given_up = any(child.phase == "given_up" for child in self.children.values())
-        state = "stopping" if self.stopping else "running" if ready else "degraded" if given_up else "starting"
+        children, now = self.children, time.monotonic()
+        ready = children.are_ready()
+        state = "running" if ready else "degraded" if children.some_stay_down() else "starting"
         return {
-            "state": state,
+            "state": "stopping" if self.shutdown is not None else state,
             "supervisor": os.getpid(),
             "admin": os.getppid(),
-            "gateway": self.children[GATEWAY_NAME].status(),
-            "cells": [child.status() for child in self.children.values() if child.name != GATEWAY_NAME],
+            "silent_limit_seconds": self.plan.heartbeat_deadline.total_seconds() if self.plan else None,
+            "gateway": children[GATEWAY_NAME].status(now),
+            "cells": [child.status(now) for child in children.values() if child.name != GATEWAY_NAME],
         }
 
 

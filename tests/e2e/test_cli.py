@@ -94,6 +94,15 @@ def test_starting_what_runs_already_says_so(shop: Shop) -> None:
     assert "already runs" in again.stdout
 
 
+def test_settings_given_to_a_running_system_are_not_passed_over_in_silence(shop: Shop) -> None:
+    """Who sets a limit and reads only that a system runs already would believe that it holds."""
+    again = shop.run("start", "--set", "ledger.hold_seconds=60", QUICK[0], "--json")
+    assert again.returncode == 0
+    assert json.loads(again.stdout)["ignored"] == ["ledger.hold_seconds (it has 604800.0)"]
+    assert "not in force: ledger.hold_seconds (it has 604800.0); stop it" in again.stderr
+    assert shop.run("start").stderr == ""
+
+
 def test_status_shows_cells_and_payments(shop: Shop) -> None:
     """At a glance, for people and for scripts."""
     document = shop.json("status")

@@ -104,6 +104,10 @@ class FakeCore:
         """How many frames and envelopes it has sent."""
         return {"sent": self.sent}
 
+    def blamed(self) -> str:
+        """Nothing: no message has ended it, as far as it knows."""
+        return ""
+
     def close(self) -> None:
         """Close the descriptor."""
         os.close(self.event)

@@ -1,8 +1,11 @@
-"""Cells in which some messages end the process, as a defect in a C library would: for one test's own hosting."""
+"""Cells in which some messages end the process, as a defect in a C library would, or never end themselves: for one
+test's own hosting.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from actors.execution.messages import QueryDue, RailAnswered
 from actors.runtime.core import CellCore
 
 SUBMIT, START, ANSWER, TICK = "POISON-SUBMIT", "POISON-START", "POISON-ANSWER", "POISON-TICK"  # as remittance
+ENDLESS = "ENDLESS"  # likewise: the handler never returns
 
 
 def build_cell(name: str, data: Path, incarnation: int) -> CellCore:
@@ -27,16 +31,26 @@ def build_cell(name: str, data: Path, incarnation: int) -> CellCore:
     poison(Disbursement, StartPayment, lambda _, message, turn: message.order.remittance == START)
     poison(Execution, RailAnswered, lambda me, _, turn: remittance(me, turn.envelope.payment_id) == ANSWER)
     poison(Execution, QueryDue, lambda me, message, _: remittance(me, message.payment_id) == TICK)
+    poison(Execution, RailAnswered, lambda me, _, turn: remittance(me, turn.envelope.payment_id) == ENDLESS, _loop)
     return assembly.build_cell(name, data, incarnation)
 
 
-def poison(service: Any, message_type: type, is_poison: Any) -> None:
-    """Let the handler end the process at a message that `is_poison`."""
+def _die() -> None:
+    os._exit(9)
+
+
+def _loop() -> None:
+    while True:
+        pass
+
+
+def poison(service: Any, message_type: type, is_poison: Any, harm: Callable[[], None] = _die) -> None:
+    """Let the handler do `harm` at a message that `is_poison`."""
     handler = service.handlers[message_type]
 
     def poisoned(self: Any, message: Any, turn: Any) -> None:
         if is_poison(self, message, turn):
-            os._exit(9)
+            harm()
         handler(self, message, turn)
 
     service.handlers = {**service.handlers, message_type: poisoned}

@@ -35,7 +35,8 @@ class CannotOpen(StoreRefused):
 class EchoCore:
     """Answers each frame with itself.
 
-    A file `<name>.refuse` makes it refuse, `<name>.die` die; the frame `hang` makes it hang, `raise` raise.
+    A file `<name>.refuse` makes it refuse, `<name>.die` die, `<name>.blame` blame a message; the frame `hang` makes
+    it hang, which `<name>.hangs` shows, `raise` raise.
     """
 
     def __init__(self, name: str, data: Path, incarnation: int) -> None:
@@ -70,6 +71,7 @@ class EchoCore:
         self.turns += 1
         for _, payload in taken:
             if payload == b"hang":
+                (self.data / f"{self.name}.hangs").touch()
                 while True:
                     time.sleep(0.01)
             if payload == b"raise":
@@ -79,6 +81,11 @@ class EchoCore:
     def report(self) -> dict[str, Any]:
         """How many turns there were."""
         return {"turns": self.turns}
+
+    def blamed(self) -> str:
+        """What the test has written."""
+        blame = self.data / f"{self.name}.blame"
+        return blame.read_text() if blame.exists() else ""
 
     def close(self) -> None:
         """Leave a mark that the close was orderly."""

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import signal
-import threading
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
 from actors.admin import arguments as kinds
-from actors.admin.command import DONE, FAILED, INTERRUPTED, Command, CommandFailed, Interrupted, Invocation
+from actors.admin.command import DONE, FAILED, Command, CommandFailed, Interrupted, Invocation
 
-_WATCH_SECONDS: Final = 0.5
+if TYPE_CHECKING:
+    from config.settings import Settings
 
 
 def start(invocation: Invocation) -> int:
     """Start the system of the data directory, unless one runs there."""
-    from actors.runtime.launch import AlreadyRunning, is_running, start_system
+    from actors.admin.foreground import Ending, stay
+    from actors.runtime.launch import AlreadyRunning, serves, start_system
     from actors.topology import placed
     from config.settings import EMBEDDED, effective_settings, read_settings, write_effective
 
@@ -31,8 +33,11 @@ def start(invocation: Invocation) -> int:
     settings = settings.model_copy(update={"data": str(data)})
     prepare(data)
     began = time.monotonic()
-    already = is_running(data)
-    ending = _Ending() if given.foreground else None
+    already = serves(data)
+    ending = Ending() if given.foreground else None
+    plan = invocation.plan(settings, data)
+    if given.foreground:
+        plan = replace(plan, keeper=os.getpid())  # what nobody watches any more is not to run on
     begun = False
 
     def write() -> None:
@@ -42,27 +47,35 @@ def start(invocation: Invocation) -> int:
 
     if not already:
         try:
-            start_system(invocation.plan(settings, data), prepare=write)
+            start_system(plan, prepare=write)
         except AlreadyRunning:
             already = True
         except KeyboardInterrupt:
             if not begun:  # somebody else's start was waited for, and is none of ours to end
                 raise
             _take_back(data)
+    ignored: list[str] = []
     if already:
-        settings = effective_settings(data)
+        asked, settings = settings, effective_settings(data)
+        ignored = not_in_force(asked, settings, None if given.config else set(overrides))
     facts = {
         "state": "running",
         "data": str(data),
         "already_running": already,
         "cells": len(placed(settings.topology).names),
+        "ignored": ignored,
         "seconds": round(time.monotonic() - began, 3),
         **addresses(data),
     }
     invocation.screen.show(facts, lambda facts: _say_how_to_reach(invocation, facts))
+    if ignored:
+        invocation.screen.note(
+            f"paysaga: the running system keeps the settings it was started with; not in force: {', '.join(ignored)}; "
+            "stop it and start it again to change them"
+        )
     if ending is None or already:
         return DONE
-    return _stay(invocation, ending)
+    return stay(invocation, ending)
 
 
 def stop(invocation: Invocation) -> int:
@@ -89,6 +102,27 @@ def status(invocation: Invocation) -> int:
         document = system_status(client, invocation.data)
     invocation.screen.show(document, lambda document: render(invocation.screen, document))
     return DONE
+
+
+def health(invocation: Invocation) -> int:
+    """Whether everything serves; one line that says what doesn't."""
+    from actors.admin.health import health_of, render, sentence, unreachable
+    from actors.gateway.client import NoAnswer, NotRunning
+    from actors.runtime.launch import is_running
+
+    data, screen = invocation.data, invocation.screen
+    if not is_running(data):
+        document = unreachable("stopped", data, not_running(data))
+    else:
+        try:
+            with invocation.system() as client:
+                document = health_of(client, data)
+        except (NoAnswer, NotRunning) as error:
+            document = unreachable("unreachable", data, str(error))
+    screen.show(document, lambda document: render(screen, document))
+    if document["healthy"]:
+        return DONE
+    raise CommandFailed(sentence(document), FAILED)
 
 
 def shell(invocation: Invocation) -> int:
@@ -130,33 +164,27 @@ def addresses(data: Path) -> dict[str, Any]:
 
 def not_running(data: Path) -> str:
     """The sentence for a data directory in which nothing runs."""
-    return f"no system runs in {data}; start one with: python system.py start --data {data}"
+    from actors.runtime.ending import reason_of_end
+
+    reason = reason_of_end(data)
+    ended = f" (it ended by itself: {reason})" if reason else ""
+    return f"no system runs in {data}{ended}; start one with: python system.py start --data {data}"
 
 
-class _Ending:
-    """Notes that this process was asked to end, from before the system is started."""
-
-    def __init__(self) -> None:
-        self.asked = threading.Event()
-        self.by: int | None = None
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._note)
-
-    def _note(self, number: int, frame: Any) -> None:
-        self.by = number
-        self.asked.set()
+def not_in_force(asked: Settings, running: Settings, keys: set[str] | None) -> list[str]:
+    """Which of the settings `keys` (None: of all) differ in the running system, as `key = value that it has`."""
+    there = _flat(running.model_dump(mode="json", exclude={"data"}))
+    return [
+        f"{key} (it has {there[key]})"
+        for key, value in _flat(asked.model_dump(mode="json", exclude={"data"})).items()
+        if value != there[key] and (keys is None or key in keys)
+    ]
 
 
-def _stay(invocation: Invocation, ending: _Ending) -> int:
-    """Wait until asked to end, then stop the system; say so if it ends by itself."""
-    from actors.runtime.launch import is_running, stop_system
-
-    while not ending.asked.wait(_WATCH_SECONDS):
-        if not is_running(invocation.data):
-            raise CommandFailed(f"the system has ended by itself; see {invocation.data / 'logs'}")
-    stop_system(invocation.data)
-    invocation.screen.note("stopped")
-    return INTERRUPTED if ending.by == signal.SIGINT else DONE
+def _flat(sections: dict[str, Any]) -> dict[str, str]:
+    return {
+        f"{section}.{name}": json.dumps(value) for section, inner in sections.items() for name, value in inner.items()
+    }
 
 
 def _take_back(data: Path) -> None:
@@ -181,7 +209,11 @@ def _say_how_to_reach(invocation: Invocation, facts: dict[str, Any]) -> None:
 
 def _start_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=kinds.file, metavar="FILE", help="settings (default: config/embedded.toml)")
-    parser.add_argument("--foreground", action="store_true", help="stay, and stop the system on SIGTERM or Ctrl-C")
+    parser.add_argument(
+        "--foreground",
+        action="store_true",
+        help="stay, and stop the system on SIGTERM or Ctrl-C; if this process is killed, the system stops too",
+    )
     parser.add_argument(
         "--set",
         type=kinds.setting,
@@ -204,7 +236,8 @@ COMMANDS = (
     Command(
         name="start",
         help="start the system; returns when it is ready to take payments",
-        details="Where one runs already, says so and does nothing.",
+        details="Where one runs already, says so and does nothing, and names the settings asked for that are not in "
+        "force; where one is stopping, waits for its end.",
         arguments=_start_arguments,
         run=start,
     ),
@@ -219,6 +252,13 @@ COMMANDS = (
         name="status",
         help="cells, actors, mailboxes, restarts, throughput, payments by status",
         run=status,
+    ),
+    Command(
+        name="health",
+        help="whether everything serves; exit status 1 and one line if something doesn't",
+        details="For a monitor or a load balancer: it says which process is given up, down or doesn't answer, and "
+        "what to do.",
+        run=health,
     ),
     Command(
         name="shell",
