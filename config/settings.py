@@ -58,6 +58,9 @@ class RuntimeSettings(Section):
         default=0.5, gt=0, description="pause before the first delayed retry; doubled each time"
     )
     retry_maximum_seconds: float = Field(default=60, gt=0, description="longest pause between retries")
+    retry_rate: float = Field(
+        default=200, gt=0, description="delayed retries a second for one service in a cell; what exceeds it is put off"
+    )
     suspect_limit: int = Field(
         default=3, ge=1, description="process deaths that one message may cause before it is dead-lettered"
     )

@@ -83,7 +83,7 @@ def _stored(data: Path) -> dict[str, Any]:
         return {
             "payments": reading.counts(),
             "throughput": reading.rates(),
-            "dead_letters": len(reading.dead_letters()),
+            "dead_letters": reading.number_of_dead_letters(),
         }
     finally:
         reading.close()

@@ -57,7 +57,14 @@ class NotRunning(Exception):
 
 
 class NoAnswer(Exception):
-    """No answer came in time; what was asked may have been done. The text is one sentence."""
+    """No answer came in time; what was asked may have been done. The text is one sentence.
+
+    `partial` are the answers of those who did answer a broadcast.
+    """
+
+    def __init__(self, sentence: str, partial: tuple[Message, ...] = ()) -> None:
+        super().__init__(sentence)
+        self.partial = partial
 
 
 class Paid(NamedTuple):
@@ -181,7 +188,7 @@ class Client:
                 if len(inbox) < len(everywhere) and time.monotonic() >= deadline:
                     answered = [each.unanswered for each in inbox]
                     missing = next(each for each in everywhere if each not in answered)
-                    raise NoAnswer(self._sentence(missing, timeout))
+                    raise NoAnswer(self._sentence(missing, timeout), tuple(each.reply for each in inbox))
         finally:
             for each in everywhere:
                 self._give_up(each)

@@ -225,7 +225,7 @@ class CellCore:
         context = CellContext(self.name, settings, session, resources, own_slots)
         self._subscriptions = Subscriptions(session, self._hosting.reactions)
         self._timers = Timers(session)
-        self._retries = Retries(session)
+        self._retries = Retries(session, settings.runtime.retry_rate)
         self._outboxes = Outboxes(session)
         peers = [name for name in self._partitions.names if name != self.name]
         self._links = Links(session, peers)
