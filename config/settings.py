@@ -61,6 +61,12 @@ class RuntimeSettings(Section):
     retry_rate: float = Field(
         default=200, gt=0, description="delayed retries a second for one service in a cell; what exceeds it is put off"
     )
+    ramp_first: int = Field(
+        default=8,
+        ge=1,
+        description="tasks that a rail, mail server or database gets first after an outage; then doubled",
+    )
+    ramp_pause_seconds: float = Field(default=0.1, gt=0, description="pause between those batches, with jitter")
     suspect_limit: int = Field(
         default=3, ge=1, description="process deaths that one message may cause before it is dead-lettered"
     )

@@ -1,4 +1,4 @@
-"""The stable cause of a failure: what is the same of it for every payment, so that many dead letters are one group. Pure."""
+"""The stable cause of a failure: what is the same of it for every payment, so that its dead letters are one group."""
 
 from __future__ import annotations
 

@@ -59,6 +59,7 @@ SMALL_TURN_SWITCH_S: Final = 0.0005
 LARGE_TURN_SWITCH_S: Final = 0.005
 OVERDUE_GRACE: Final = timedelta(milliseconds=500)  # after a start, queries go first and overdue timers after them
 BUSY_RETRY_MS: Final = 250
+ANSWERS: Final = 8_192  # of workers, not yet taken in; then they make no more
 STORE_PAUSE: Final = timedelta(milliseconds=200)
 
 
@@ -193,6 +194,10 @@ class CellCore:
             "waiting_frames": len(self._frames),
             "mailbox": sum(len(content.envelopes) for _, content in list(self._frames)) + len(self._answers),
             "outboxes": self._outboxes.waiting(),
+            "backlog": {name: number for name, number in self._outboxes.pending.items() if number},
+            "circuits": self._outboxes.circuits(self._clock_now()),
+            "retries_put_off": self._retries.put_off,
+            "parked": len(self._retries.conversations),
             "lagging": dict(self._subscriptions.lagging),
             "log_end": self._turns.log_end(),
         }
@@ -265,7 +270,9 @@ class CellCore:
             self._system.host_family(*family)
         self._turns.observers = tuple(service.name for service in services if service.observes)
         for worker in self._hosting.workers:
-            self._outboxes.workers[worker.outbox] = WorkerThread(worker, self.answered, clock.now)
+            self._outboxes.workers[worker.outbox] = WorkerThread(
+                worker, self.answered, clock.now, Random(runtime.seed), lambda: len(self._answers) >= ANSWERS
+            )
         now = clock.now()
         downtime = max(timedelta(0), now - last) if row else timedelta(0)
         self._timers.prolong(downtime)
