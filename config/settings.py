@@ -73,6 +73,20 @@ class RuntimeSettings(Section):
     seed: int | None = Field(default=None, description="seed of the runtime's source of chance; None: from the system")
 
 
+class OverloadSettings(Section):
+    """How much work may wait before new orders are told `busy, retry after …`."""
+
+    queue_seconds: float = Field(
+        default=2, gt=0, description="how long orders may wait for their cell before new ones are told to come later"
+    )
+    backlog_seconds: float = Field(
+        default=10, gt=0, description="the same for what a cell has stored for the rail, by the rate at which it drains"
+    )
+    backlog: int = Field(
+        default=50_000, ge=1, description="stored tasks, retries or envelopes for a peer after which a cell is busy"
+    )
+
+
 class StoreSettings(Section):
     """The cells' store."""
 
@@ -202,6 +216,7 @@ class Settings(BaseSettings):
     data: str = Field(default="data", description="the data directory; `--data` and `PAYSAGA_DATA` say the same")
     topology: TopologySettings = TopologySettings()
     runtime: RuntimeSettings = RuntimeSettings()
+    overload: OverloadSettings = OverloadSettings()
     store: StoreSettings = StoreSettings()
     supervision: SupervisionSettings = SupervisionSettings()
     disbursement: DisbursementSettings = DisbursementSettings()
