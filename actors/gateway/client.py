@@ -85,9 +85,9 @@ class Unanswered:
     item: Any = None  # what the caller knows it by
     follows: bool = False  # a second reply comes after a `PaymentAccepted`
     place: int = 0  # on this connection, counted from 1; 0 while it waits to be sent
-    impatient: bool = False  # a `Busy` is its answer, rather than a reason to send it again
     busy: Busy | None = None  # the last word of the gateway
     due: float = 0.0  # monotonic seconds; when it is sent (again)
+    impatient: bool = False  # a `Busy` is its answer, rather than a reason to send it again
 
 
 class Answered(NamedTuple):
@@ -263,6 +263,15 @@ class Client:
             for unanswered in under_way:
                 self._give_up(unanswered)
 
+    def offer(self, order: SubmitPayment, inbox: deque[Answered], item: Any = None) -> None:
+        """Send an order with the next `exchange`; whatever is answered, `Busy` too, comes into `inbox` with `item`."""
+        slot = slot_of(order.idempotency_key)
+        self._post(order, "disbursement", slot, inbox, item=item, impatient=True)
+
+    def exchange(self) -> None:
+        """Send what was offered, and take what has come, without waiting."""
+        self._exchange(time.monotonic())
+
     def wait(
         self, payment_id: str, timeout: float = DEFAULT_TIMEOUT_S, *, types: tuple[str, ...] = DECIDED
     ) -> str | None:
@@ -341,7 +350,9 @@ class Client:
         packed = codec.pack(codec.envelope_fields(envelope))
         if len(packed) > protocol.MAXIMUM_ENVELOPE_BYTES:
             raise ValueError(f"a {type(message).__name__} of {len(packed)} bytes is too long to be sent")
-        unanswered = Unanswered(envelope.message_id, type(message).__name__, packed, inbox, item, follows, impatient)
+        unanswered = Unanswered(
+            envelope.message_id, type(message).__name__, packed, inbox, item, follows, impatient=impatient
+        )
         self._waiting.append(unanswered)
         return unanswered
 

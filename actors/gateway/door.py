@@ -11,6 +11,7 @@ from typing import Final
 
 SHORTEST_RETRY_MS: Final = 50
 LONGEST_RETRY_MS: Final = 5_000
+HOPELESS: Final = 2  # times the target: then new work is refused at once
 MEMORY: Final = 0.3  # of the rate: the weight of the newest measurement
 
 
@@ -44,6 +45,10 @@ class Door:
         """The cell has handled so many envelopes in so many seconds."""
         measured = number / max(took, 1e-4)
         return replace(self, rate=measured if not self.rate else self.rate + MEMORY * (measured - self.rate))
+
+    def hopeless(self, waiting: int) -> bool:
+        """Whether the last of so many will wait so long that nobody need measure it first."""
+        return self.rate > 0 and waiting > HOPELESS * self.target * self.rate
 
     def retry_after_ms(self, waiting: int) -> int:
         """When to come again: once what is waiting now will have come down to what is allowed."""

@@ -148,7 +148,7 @@ class Routing:
             if (
                 lane.refusing
                 or (len(lane.gathered) >= bounds.cell_envelopes or lane.gathered_bytes >= bounds.cell_bytes)
-                or (lane.door.closed and _starts_work(fields))
+                or (_is_shut(lane, bounds.frame_envelopes) and _starts_work(fields))
             ):
                 self._refuse(client, lane, fields)
                 continue
@@ -298,6 +298,12 @@ def _look_at_door(lane: Lane, now: float) -> None:
         lane.handled = None
     if lane.outstanding is None:
         lane.door = lane.door.passed(now, now - lane.gathered[0][2]) if lane.gathered else lane.door.empty(now)
+
+
+def _is_shut(lane: Lane, few: int) -> bool:
+    """Whether new work is refused; what fits into the next frame is never too much."""
+    waiting = len(lane.gathered)
+    return lane.door.closed or (waiting > few and lane.door.hopeless(waiting))
 
 
 def _starts_work(fields: list[Any]) -> bool:

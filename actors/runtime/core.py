@@ -23,7 +23,7 @@ from actors.directory import subscriptions as directory_tables
 from actors.directory.actor import BroadcastDirectory
 from actors.directory.reaction import Reactions
 from actors.directory.subscriptions import Subscriptions
-from actors.messaging.codec import CannotDecode, envelope_fields, envelope_from, micros, moment
+from actors.messaging.codec import CannotDecode, envelope_fields, envelope_from, micros, moment, register
 from actors.messaging.envelope import TIMER, Envelope
 from actors.messaging.frames import GATEWAY, LINK, FrameContent, pack_frame, unpack_frame
 from actors.messaging.system_messages import Busy
@@ -306,6 +306,7 @@ class CellCore:
 
     def _start(self, services: tuple[type[Service], ...], downtime: timedelta) -> None:
         """Tell every service that wants to know that the cell is up; a turn of its own."""
+        register(Started)  # one whose handler raises is parked like any other message
         started = [
             Envelope(f"start/{service.name}", Started(downtime=downtime), TIMER, service.name, service.name)
             for service in services

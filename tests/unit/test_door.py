@@ -63,3 +63,11 @@ def test_the_rate_follows_what_is_measured() -> None:
     for _ in range(30):
         door = door.handled(100, 1)
     assert 99 < door.rate < 101
+
+
+def test_what_can_not_be_done_in_twice_the_time_needs_no_interval() -> None:
+    """Where the rate is known, the queue's end is known before anybody has waited."""
+    door = Door(target=1).handled(1_000, 1)
+    assert door.hopeless(2_001)
+    assert not door.hopeless(2_000)
+    assert not Door(target=1).hopeless(1_000_000)
