@@ -29,6 +29,7 @@ from actors.gateway.client import NoAnswer
 from actors.ledger.messages import AccountOpened, AccountRefused, DepositMoney, MoneyDeposited, OpenAccount
 from actors.messaging.system_messages import (
     ActorKilled,
+    Busy,
     DeadLettersDone,
     DropDeadLetter,
     KillActor,
@@ -366,6 +367,30 @@ def test_looking_at_empty_stores_shows_that_there_is_nothing(desk: Desk) -> None
         assert desk.run(*line.split()) == 0, line
         assert desk.out.strip(), line
         assert desk.json(*line.split())
+
+
+# Overload
+
+
+def test_pay_without_patience_says_busy_and_when_to_come_again(desk: Desk) -> None:
+    """Nothing was taken: the same key may be given again, and the sentence says how."""
+    desk.client.answers[SubmitPayment] = Busy(retry_after_ms=750, reason="too much is waiting for cell-0")
+    assert desk.run(*PAY, "--key", "K-1") == 1
+    assert desk.err.startswith("paysaga: busy, retry after 750 ms (too much is waiting for cell-0): nothing was taken")
+    assert "--key K-1" in desk.err
+
+
+def test_submit_says_that_it_was_slowed_down(desk: Desk, tmp_path: Path) -> None:
+    """It waits as it was told, and takes all orders; somebody who watches should know why it takes long."""
+    with_payment(desk, "completed")
+    desk.client.answers[RegisterBatch] = BatchRegistered(batch_id="B1")
+    desk.client.busy = [Busy(retry_after_ms=750, reason="too much is waiting for cell-0")] * 2
+    orders = tmp_path / "orders.csv"
+    orders.write_text(
+        "idempotency_key,debtor_account,creditor_name,creditor_account,amount,currency\nk1,ACC-1,Ann,TEST-OK,1.00,EUR\n"
+    )
+    assert desk.run("submit", str(orders)) == 0
+    assert "the system was busy: it asked 2 times to come again later" in desk.err
 
 
 # Operators
