@@ -72,10 +72,33 @@ class RuntimeSettings(Section):
         default=0.5, gt=0, description="pause before the first delayed retry; doubled each time"
     )
     retry_maximum_seconds: float = Field(default=60, gt=0, description="longest pause between retries")
+    retry_rate: float = Field(
+        default=200, gt=0, description="delayed retries a second for one service in a cell; what exceeds it is put off"
+    )
+    ramp_first: int = Field(
+        default=8,
+        ge=1,
+        description="tasks that a rail, mail server or database gets first after an outage; then doubled",
+    )
+    ramp_pause_seconds: float = Field(default=0.1, gt=0, description="pause between those batches, with jitter")
     suspect_limit: int = Field(
         default=3, ge=1, description="process deaths that one message may cause before it is dead-lettered"
     )
     seed: int | None = Field(default=None, description="seed of the runtime's source of chance; None: from the system")
+
+
+class OverloadSettings(Section):
+    """How much work may wait before new orders are told `busy, retry after …`."""
+
+    queue_seconds: float = Field(
+        default=2, gt=0, description="how long orders may wait for their cell before new ones are told to come later"
+    )
+    backlog_seconds: float = Field(
+        default=10, gt=0, description="the same for what a cell has stored for the rail, by the rate at which it drains"
+    )
+    backlog: int = Field(
+        default=50_000, ge=1, description="stored tasks, retries or envelopes for a peer after which a cell is busy"
+    )
 
 
 class StoreSettings(Section):
@@ -238,6 +261,7 @@ class Settings(BaseSettings):
     data: str = Field(default="data", description="the data directory; `--data` and `PAYSAGA_DATA` say the same")
     topology: TopologySettings = TopologySettings()
     runtime: RuntimeSettings = RuntimeSettings()
+    overload: OverloadSettings = OverloadSettings()
     store: StoreSettings = StoreSettings()
     supervision: SupervisionSettings = SupervisionSettings()
     disbursement: DisbursementSettings = DisbursementSettings()

@@ -24,6 +24,7 @@ from actors.vocabulary.slots import slot_of
 
 if TYPE_CHECKING:
     from actors.admin.reading import Reading
+    from actors.messaging.system_messages import Busy
 
 SETTLED: Final = frozenset(("completed", "rejected", "cancelled", "returned", "held", "needs_attention"))
 _LOOK_SECONDS: Final = 0.2
@@ -69,17 +70,29 @@ def check_form(order: SubmitPayment) -> None:
         raise CommandFailed(error)
 
 
-def pay_one(client: Any, data: Path, order: SubmitPayment, wait_seconds: float | None) -> dict[str, Any]:
+def pay_one(
+    client: Any, data: Path, order: SubmitPayment, wait_seconds: float | None, patience_seconds: float | None = None
+) -> dict[str, Any]:
     """Submit one order, wait if asked to, and say what is known of the payment then.
 
+    Without patience a system that is busy is not asked twice.
+
     Raises:
-        CommandFailed: the order was refused.
+        CommandFailed: the order was refused, or not taken now.
     """
     from actors.admin.reading import Reading
+    from actors.messaging.system_messages import Busy
 
-    patience = () if wait_seconds is None else (wait_seconds,)
+    patience_seconds = wait_seconds or patience_seconds
+    patience = () if patience_seconds is None else (patience_seconds,)
     began = time.monotonic()
-    accepted = client.request(order, "disbursement", slot_of(order.idempotency_key), *patience)
+    slot = slot_of(order.idempotency_key)
+    accepted = client.request(order, "disbursement", slot, *patience, impatient=patience_seconds is None)
+    if isinstance(accepted, Busy):
+        raise CommandFailed(
+            f"busy, retry after {accepted.retry_after_ms} ms ({accepted.reason}): nothing was taken; give the same "
+            f"command again with --key {order.idempotency_key}, or --timeout S to have it tried for so long"
+        )
     if not isinstance(accepted, PaymentAccepted):
         raise CommandFailed(refusal_of(accepted))
     if wait_seconds is not None:
@@ -163,6 +176,7 @@ class Submission:
     batch_id: str | None = None
     accepted: int = 0
     duplicates: int = 0
+    busy_answers: int = 0
     sums: dict[str, int] = field(default_factory=dict)  # minor units by currency
     payment_ids: list[str] = field(default_factory=list)
     by_status: dict[str, int] | None = None
@@ -178,8 +192,14 @@ class Submission:
         for _, order in orders:
             self._add(order)
 
-    def send(self, client: Any, orders: Sequence[tuple[int, SubmitPayment]], advance: Callable[[int], None]) -> None:
-        """Register the file as a batch and submit its orders. The same file is the same batch."""
+    def send(
+        self, client: Any, orders: Sequence[tuple[int, SubmitPayment]], advance: Callable[[int], None],
+        told_busy: Callable[[Busy], None] = lambda busy: None,
+    ) -> None:  # fmt: skip
+        """Register the file as a batch and submit its orders. The same file is the same batch.
+
+        `told_busy` hears when the system asks to slow down, which is done.
+        """
         from dataclasses import replace
 
         self.batch_id = batch_id_of(self.path, self.flow)
@@ -191,7 +211,13 @@ class Submission:
         if not isinstance(registered, BatchRegistered):
             raise CommandFailed(refusal_of(registered))
         lines = {order.idempotency_key: line for line, order in orders}
-        for order, reply in client.submit(replace(order, batch_id=self.batch_id) for _, order in orders):
+
+        def heard(busy: Busy) -> None:
+            self.busy_answers += 1
+            told_busy(busy)
+
+        sent = (replace(order, batch_id=self.batch_id) for _, order in orders)
+        for order, reply in client.submit(sent, told_busy=heard):
             advance(1)
             if isinstance(reply, PaymentAccepted):
                 self.payment_ids.append(reply.payment_id)

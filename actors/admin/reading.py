@@ -174,6 +174,12 @@ class Reading:
             found += [letter | {"cell": cell} for letter in queries.dead_letters(reader)]
         return sorted(found, key=lambda letter: str(letter["at"]))
 
+    def number_of_dead_letters(self) -> int:
+        """How many messages no handler could take."""
+        from actors.runtime import queries
+
+        return sum(queries.number_of_dead_letters(reader) for reader in self.readers.values())
+
     def subscriptions(self) -> list[dict[str, Any]]:
         """Who gets which events in each cell, with the next offset it reads and how far it is behind."""
         from actors.directory import queries

@@ -140,10 +140,10 @@ class Screen:
         )
 
     @contextmanager
-    def progress(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
-        """A progress bar on standard error where that is a terminal; yields `advance(by)`."""
+    def progress(self, what: str, total: int) -> Iterator[Progressing]:
+        """A progress bar on standard error where that is a terminal; yields what moves it on."""
         if not self.stderr.isatty():
-            yield _no_progress
+            yield Progressing()
             return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -151,15 +151,30 @@ class Screen:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=Console(file=self.stderr), transient=True) as bar:
             task = bar.add_task(what, total=total)
-            yield lambda by: bar.advance(task, by)
+
+            def move(by: int, said: str) -> None:
+                bar.update(task, advance=by, description=f"{what} ({said})" if said else what)
+
+            yield Progressing(move)
 
     def _write(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
 
 
-def _no_progress(by: int) -> None:
-    """Nobody watches."""
+class Progressing:
+    """Moves a progress bar on: called with how much, and with what slows it down meanwhile."""
+
+    def __init__(self, move: Callable[[int, str], None] = lambda by, said: None) -> None:
+        self._move = move
+
+    def __call__(self, by: int) -> None:
+        """So much more is done; what slowed it down is over."""
+        self._move(by, "")
+
+    def slowed(self, said: str) -> None:
+        """Say beside the bar why it doesn't move."""
+        self._move(0, said)
 
 
 def cell_text(value: Any) -> Any:

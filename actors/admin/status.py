@@ -51,6 +51,7 @@ def render(screen: Screen, document: dict[str, Any]) -> None:
             ("data", document["data"]),
             ("throughput", f"{rates['payments_per_s']:,.1f} payments/s, {rates['messages_per_s']:,.1f} messages/s"),
             ("dead letters", document["dead_letters"] or ""),
+            *_waiting(document["cells"]),
         ]
     )
     screen.say("")
@@ -86,13 +87,29 @@ def _remark(process: dict[str, Any]) -> str:
     return f"silent for {silent_s:.1f} s" if silent_s > _SILENT_SECONDS else ""
 
 
+def _waiting(cells: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """What a person should know of work that waits: who doesn't answer, what is retried, who is told to come later."""
+    lines = []
+    for cell in cells:
+        backlog: dict[str, int] = cell.get("backlog") or {}
+        for name, circuit in (cell.get("circuits") or {}).items():
+            state, failures = circuit["state"], circuit["failures"]
+            after = f" after {failures} failures" if failures else ""
+            lines.append((f"{cell['name']} {name}", f"{state}{after}, {backlog.get(name, 0):,} tasks wait"))
+        if cell.get("parked"):
+            lines.append((f"{cell['name']} retries", f"{cell['parked']:,} conversations wait for another try"))
+        if cell.get("busy"):
+            lines.append((f"{cell['name']} intake", f"busy: {cell['busy']}"))
+    return lines
+
+
 def _stored(data: Path) -> dict[str, Any]:
     reading = Reading.open(data)
     try:
         return {
             "payments": reading.counts(),
             "throughput": reading.rates(),
-            "dead_letters": len(reading.dead_letters()),
+            "dead_letters": reading.number_of_dead_letters(),
         }
     finally:
         reading.close()

@@ -20,6 +20,7 @@ class SubmitPayment(Command):
     """
 
     from_clients: ClassVar[bool] = True
+    starts_work: ClassVar[bool] = True
 
     idempotency_key: str  # one key is one payment, in the whole system
     debtor_account: str

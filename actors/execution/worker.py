@@ -22,6 +22,7 @@ from actors.execution.messages import (
 from actors.execution.rail import Rail, RailUnreachable, Submission
 from actors.execution.simulated_rail import SimulatedRail, journal_path
 from actors.messaging.message import Message
+from actors.runtime.breaker import Breaker, Ramp
 from actors.runtime.clock import SystemClock
 from actors.runtime.service import Answer, Handed
 from config.settings import Settings
@@ -45,18 +46,18 @@ class RailWorker:
 
     Tasks keep their order, so that a query never overtakes its submission: `not_received` proves what it
     says. A task that the rail chokes on (not `RailUnreachable`) is set aside, unfinished; Execution's own
-    clock brings its payment before a person.
+    clock brings its payment before a person. A rail that comes back gets what has gathered in growing batches.
     """
 
     outbox = "rail"
+    holds_intake = True  # what can't be handed over soon should not be accepted now
 
-    def __init__(self, rail: Rail, now: Callable[[], datetime], chance: Random) -> None:
+    def __init__(self, rail: Rail, now: Callable[[], datetime], chance: Random, ramp: Ramp | None = None) -> None:
         self._rail = rail
         self._now = now
         self._chance = chance
         self._waiting: deque[Handed] = deque()
-        self._failures = 0
-        self._retry_at: datetime | None = None
+        self.circuit = Breaker(ramp or Ramp(first_pause=FIRST_PAUSE, longest_pause=LONGEST_PAUSE))
         self._one_by_one = 0  # tasks still to be done singly, to find the one that the rail chokes on
         self._connected = False
         self._deliver: Callable[[list[Answer]], None] = lambda answers: None
@@ -72,7 +73,14 @@ class RailWorker:
             chance,
             synchronous=settings.store.synchronous,
         )
-        return cls(rail, clock.now, chance)
+        runtime = settings.runtime
+        ramp = Ramp(
+            first_pause=FIRST_PAUSE,
+            longest_pause=LONGEST_PAUSE,
+            first_batch=runtime.ramp_first,
+            pause=timedelta(seconds=runtime.ramp_pause_seconds),
+        )
+        return cls(rail, clock.now, chance, ramp)
 
     def open(self, deliver: Callable[[list[Answer]], None]) -> None:
         """Keep `deliver`, and connect; a rail that can't be reached yet is tried again later."""
@@ -82,32 +90,44 @@ class RailWorker:
     def perform(self, tasks: list[Handed]) -> None:
         """Do a batch, in order, and deliver what the rail has to say by now."""
         self._waiting.extend(tasks)
-        if self._retry_at is not None and self._now() < self._retry_at:
+        now = self._now()
+        room = self.circuit.room(now)
+        if self.circuit.is_open(now):
             return
         try:
             if not self._connected:
                 self._rail.open()
                 self._connected = True
-            while self._waiting:
-                self._do_next()
+            self._do_waiting(room)
             self._deliver_late()
         except RailUnreachable as error:
             self._back_off(error)
         else:
-            self._failures, self._retry_at = 0, None
+            if room != 0:
+                self.circuit = self.circuit.succeeded(now, self._chance.random(), left=bool(self._waiting))
 
     def due(self, now: datetime) -> datetime | None:
         """When the rail has something to say, or when it is worth trying again, by the caller's clock."""
-        due = self._retry_at or self._rail.next_due()
-        return None if due is None else now + (due - self._now())
+        mine = self._now()
+        dues = [] if self.circuit.is_open(mine) else [self._rail.next_due()]
+        if self._waiting or not dues:
+            dues.append(self.circuit.next_at)
+        due = min((due for due in dues if due is not None), default=None)
+        return None if due is None else now + (due - mine)
 
     def close(self) -> None:
         """Disconnect; what is waiting stays in the outbox."""
         self._rail.close()
 
-    def _do_next(self) -> None:
-        """Do the tasks of one kind that are in front."""
-        limit = 1 if self._one_by_one else BATCH
+    def _do_waiting(self, room: int | None) -> None:
+        """Do what waits, as far as there is room."""
+        while self._waiting and (room is None or room > 0):
+            done = self._do_next(BATCH if room is None else min(room, BATCH))
+            room = None if room is None else room - done
+
+    def _do_next(self, limit: int) -> int:
+        """Do the tasks of one kind that are in front, up to `limit`; returns how many are done with."""
+        limit = 1 if self._one_by_one else limit
         kind, group = next(groupby(islice(self._waiting, limit), _kind))
         tasks = list(group)
         try:
@@ -120,7 +140,7 @@ class RailWorker:
         except Exception:
             if len(tasks) > 1:
                 self._one_by_one = len(tasks)
-                return
+                return 0
             log.exception("the rail can't take a task, which is set aside: %s", tasks[0])
             answers = []
         for _ in tasks:
@@ -128,6 +148,7 @@ class RailWorker:
         self._one_by_one = max(0, self._one_by_one - len(tasks))
         if answers:
             self._deliver(answers)
+        return len(tasks)
 
     def _do(self, kind: str, tasks: list[Handed]) -> list[Answer]:
         if kind == SUBMIT:
@@ -154,10 +175,8 @@ class RailWorker:
             self._deliver(answers)
 
     def _back_off(self, error: RailUnreachable) -> None:
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._failures, 10))
-        self._failures += 1
+        self.circuit = self.circuit.failed(self._now(), self._chance.random())
         self._connected = False
-        self._retry_at = self._now() + pause * self._chance.uniform(0.5, 1.5)
         log.warning("the rail can't be reached (%s); %d tasks wait", error, len(self._waiting))
 
 

@@ -14,7 +14,7 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -58,7 +58,14 @@ class NotRunning(Exception):
 
 
 class NoAnswer(Exception):
-    """No answer came in time; what was asked may have been done. The text is one sentence."""
+    """No answer came in time; what was asked may have been done. The text is one sentence.
+
+    `partial` are the answers of those who did answer a broadcast.
+    """
+
+    def __init__(self, sentence: str, partial: tuple[Message, ...] = ()) -> None:
+        super().__init__(sentence)
+        self.partial = partial
 
 
 class Paid(NamedTuple):
@@ -81,6 +88,7 @@ class Unanswered:
     place: int = 0  # on this connection, counted from 1; 0 while it waits to be sent
     busy: Busy | None = None  # the last word of the gateway
     due: float = 0.0  # monotonic seconds; when it is sent (again)
+    impatient: bool = False  # a `Busy` is its answer, rather than a reason to send it again
 
 
 class Answered(NamedTuple):
@@ -108,6 +116,7 @@ class Client:
         self._waiting: deque[Unanswered] = deque()  # not sent, or to be sent again
         self._controlled: dict[int, dict[str, Any]] = {}
         self._welcomed = False
+        self._told_busy: Callable[[Busy], None] = lambda busy: None
 
     @classmethod
     def connect(cls, data: Path, timeout: float = CONNECT_TIMEOUT_S) -> Client:
@@ -144,14 +153,17 @@ class Client:
         timeout: float = DEFAULT_TIMEOUT_S,
         *,
         kind: str = COMMAND,
+        impatient: bool = False,
     ) -> Message:
         """Send one message to the actor `target` of the cell that owns `slot`, and return its reply.
+
+        Told `Busy` it tries again, in time, until `timeout`; where `impatient`, the `Busy` is the reply.
 
         Raises:
             NoAnswer: none came within `timeout` seconds.
         """
         inbox: deque[Answered] = deque()
-        unanswered = self._post(message, target, slot, inbox, kind=kind)
+        unanswered = self._post(message, target, slot, inbox, kind=kind, impatient=impatient)
         deadline = time.monotonic() + timeout
         try:
             while not inbox:
@@ -181,7 +193,7 @@ class Client:
                 if len(inbox) < len(everywhere) and time.monotonic() >= deadline:
                     answered = [each.unanswered for each in inbox]
                     missing = next(each for each in everywhere if each not in answered)
-                    raise NoAnswer(self._sentence(missing, timeout))
+                    raise NoAnswer(self._sentence(missing, timeout), tuple(each.reply for each in inbox))
         finally:
             for each in everywhere:
                 self._give_up(each)
@@ -212,11 +224,17 @@ class Client:
         raise NoAnswer("the connection to the system broke before the supervisor answered; ask again")
 
     def submit(
-        self, orders: Iterable[SubmitPayment], timeout: float = DEFAULT_TIMEOUT_S, *, window: int = WINDOW
+        self,
+        orders: Iterable[SubmitPayment],
+        timeout: float = DEFAULT_TIMEOUT_S,
+        *,
+        window: int = WINDOW,
+        told_busy: Callable[[Busy], None] = lambda busy: None,
     ) -> Iterator[tuple[SubmitPayment, Message]]:
         """Send many orders, `window` of them unanswered at most; yields (order, reply) as they are answered.
 
-        Orders may be repeated, after a break in the middle too: one key is one payment.
+        While one of them waits because the system is busy, no other is sent; `told_busy` hears of it. Orders may be
+        repeated, after a break in the middle too: one key is one payment.
 
         Raises:
             NoAnswer: for `timeout` seconds not one answer came.
@@ -224,10 +242,12 @@ class Client:
         coming = iter(orders)
         inbox: deque[Answered] = deque()
         under_way: set[Unanswered] = set()
+        self._told_busy = told_busy
         try:
             progress_at = time.monotonic()
             while True:
-                for order in itertools.islice(coming, window - len(under_way)):
+                room = 0 if self._waiting else window - len(under_way)
+                for order in itertools.islice(coming, room):
                     slot = slot_of(order.idempotency_key)
                     under_way.add(self._post(order, "disbursement", slot, inbox, item=order))
                 if not under_way:
@@ -243,8 +263,18 @@ class Client:
                     sentence = self._sentence(next(iter(under_way)), timeout)
                     raise NoAnswer(f"{len(under_way)} orders are unanswered: {sentence}")
         finally:
+            self._told_busy = lambda busy: None
             for unanswered in under_way:
                 self._give_up(unanswered)
+
+    def offer(self, order: SubmitPayment, inbox: deque[Answered], item: Any = None) -> None:
+        """Send an order with the next `exchange`; whatever is answered, `Busy` too, comes into `inbox` with `item`."""
+        slot = slot_of(order.idempotency_key)
+        self._post(order, "disbursement", slot, inbox, item=item, impatient=True)
+
+    def exchange(self) -> None:
+        """Send what was offered, and take what has come, without waiting."""
+        self._exchange(time.monotonic())
 
     def wait(
         self, payment_id: str, timeout: float = DEFAULT_TIMEOUT_S, *, types: tuple[str, ...] = DECIDED
@@ -310,6 +340,7 @@ class Client:
         kind: str = COMMAND,
         item: Any = None,
         follows: bool = False,
+        impatient: bool = False,
     ) -> Unanswered:
         envelope = Envelope(
             message_id=f"client-{self._name}-{next(self._numbers)}",
@@ -323,7 +354,9 @@ class Client:
         packed = codec.pack(codec.envelope_fields(envelope))
         if len(packed) > protocol.MAXIMUM_ENVELOPE_BYTES:
             raise ValueError(f"a {type(message).__name__} of {len(packed)} bytes is too long to be sent")
-        unanswered = Unanswered(envelope.message_id, type(message).__name__, packed, inbox, item, follows)
+        unanswered = Unanswered(
+            envelope.message_id, type(message).__name__, packed, inbox, item, follows, impatient=impatient
+        )
         self._waiting.append(unanswered)
         return unanswered
 
@@ -482,7 +515,8 @@ class Client:
         if not (unanswered.follows and isinstance(reply, PaymentAccepted)):
             del self._unanswered[place]
             unanswered.place = 0
-        if isinstance(reply, Busy):
+        if isinstance(reply, Busy) and not unanswered.impatient:
+            self._told_busy(reply)
             unanswered.busy = reply
             unanswered.due = time.monotonic() + reply.retry_after_ms / 1000 * self._random.uniform(0.5, 1.5)
             self._waiting.append(unanswered)

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgpack
 
+from actors.gateway.door import Door
 from actors.messaging import codec
 from actors.messaging.codec import CannotDecode
 from actors.messaging.envelope import COMMAND, HERE, OPERATOR, REPLY, Envelope
@@ -45,6 +46,7 @@ class Bounds:
     client_envelopes: int = 4_096  # of one client, not yet handled by the cells
     cell_envelopes: int = 32_768  # gathered for one cell
     cell_bytes: int = 64 * 1024 * 1024
+    queue_seconds: float = 2  # that envelopes may wait for a cell, before it gets no new work
     down_seconds: float = 3  # then a missing cell's envelopes are given back
     unanswered_seconds: float = 5  # then a frame is sent again, though its cell seems to live; clients wait 30
 
@@ -78,10 +80,12 @@ class Lane:
     met: bool = False  # whether it has ever had an address
     lost_at: float | None = None
     refusing: bool = False
-    gathered: deque[tuple[Correspondent, bytes]] = field(default_factory=deque)
+    gathered: deque[tuple[Correspondent, bytes, float]] = field(default_factory=deque)  # and since when
     gathered_bytes: int = 0
     outstanding: Outstanding | None = None
     again: bool = False  # the outstanding frame has to be sent again
+    door: Door = field(default_factory=Door)
+    handled: Outstanding | None = None  # by the cell, and not yet counted
 
 
 Replies = dict[Correspondent, list[bytes]]
@@ -100,8 +104,9 @@ class Routing:
     ) -> None:
         codec.register(Busy)
         self.bounds = bounds or Bounds()
-        self._lanes = [Lane(name, incarnation * INCARNATION) for name in placement.names]
+        door = Door(target=self.bounds.queue_seconds)
         self._placement = placement
+        self._lanes = [Lane(name, incarnation * INCARNATION, door=door) for name in placement.names]
         self._by_name = {lane.name: lane for lane in self._lanes}
         self._token = token
         self._clients: dict[str, Correspondent] = {}
@@ -109,6 +114,7 @@ class Routing:
         self._busy = 0
         self._refused: Replies = {}
         self._pack = msgpack.Packer().pack
+        self.now = 0.0  # monotonic seconds; whoever reads from clients keeps it
         self.envelopes = 0
         self.replies = 0
         self.frames = 0
@@ -140,14 +146,16 @@ class Routing:
             client.sent += 1
             fields[_SENDER] = prefix + str(client.sent)
             lane = self._lane(fields)
-            if lane.refusing or (
-                len(lane.gathered) >= bounds.cell_envelopes or lane.gathered_bytes >= bounds.cell_bytes
+            if (
+                lane.refusing
+                or (len(lane.gathered) >= bounds.cell_envelopes or lane.gathered_bytes >= bounds.cell_bytes)
+                or (_is_shut(lane, bounds.frame_envelopes) and _starts_work(fields))
             ):
                 self._refuse(client, lane, fields)
                 continue
             packed = self._pack(fields)
             client.outstanding += 1
-            lane.gathered.append((client, packed))
+            lane.gathered.append((client, packed, self.now))
             lane.gathered_bytes += len(packed)
         self.envelopes += len(envelopes)
 
@@ -193,9 +201,11 @@ class Routing:
     def due(self, now: float) -> list[tuple[str, bytes]]:
         """The frames to send now, as (cell's name, payload)."""
         frames = []
+        self.now = now
         for lane in self._lanes:
             if lane.address is None:
                 continue
+            _look_at_door(lane, now)
             if lane.again and lane.outstanding:
                 lane.again = False
                 frames.append((lane.name, lane.outstanding.payload))
@@ -218,6 +228,7 @@ class Routing:
         if lane.outstanding and lane.outstanding.number == content.acknowledged:
             for client, share in lane.outstanding.shares:
                 client.outstanding -= share
+            lane.handled = lane.outstanding
             lane.outstanding, lane.again = None, False
         replies: Replies = {}
         pack, clients = self._pack, self._clients
@@ -234,7 +245,7 @@ class Routing:
             if lane.lost_at is not None and now - lane.lost_at >= self.bounds.down_seconds:
                 lane.refusing = True
                 while lane.gathered:
-                    client, packed = lane.gathered.popleft()
+                    client, packed, _ = lane.gathered.popleft()
                     client.outstanding -= 1
                     self._refuse(client, lane, msgpack.unpackb(packed, strict_map_key=False))
                 lane.gathered_bytes = 0
@@ -256,6 +267,7 @@ class Routing:
             "frames": self.frames,
             "busy": self._busy,
             "waiting": {lane.name: len(lane.gathered) for lane in self._lanes},
+            "closed": [lane.name for lane in self._lanes if lane.door.closed],
             "down": [lane.name for lane in self._lanes if lane.address is None],
         }
 
@@ -265,7 +277,7 @@ class Routing:
         size = 0
         gathered, limit = lane.gathered, self.bounds.frame_bytes
         for _ in range(min(len(gathered), self.bounds.frame_envelopes)):
-            client, envelope = gathered[0]
+            client, envelope, _ = gathered[0]
             size += len(envelope)
             if packed and size > limit:
                 break
@@ -284,7 +296,7 @@ class Routing:
         reason = f"{lane.name} is down" if lane.refusing else f"too much is waiting for {lane.name}"
         busy = Envelope(
             message_id=f"gateway-{self._token}{self._busy}",
-            message=Busy(retry_after_ms=RETRY_AFTER_MS, reason=reason),
+            message=Busy(retry_after_ms=_retry_after_ms(lane), reason=reason),
             kind=REPLY,
             sender="gateway",
             target=fields[_SENDER],
@@ -292,6 +304,31 @@ class Routing:
             slot=HERE,
         )
         self._refused.setdefault(client, []).append(codec.pack(codec.envelope_fields(busy)))
+
+
+def _look_at_door(lane: Lane, now: float) -> None:
+    """Before the next frame is made: how fast the cell was, and how long what goes out first has waited."""
+    if lane.handled is not None:
+        number = sum(share for _, share in lane.handled.shares)
+        lane.door = lane.door.handled(number, now - lane.handled.sent_at)
+        lane.handled = None
+    if lane.outstanding is None:
+        lane.door = lane.door.passed(now, now - lane.gathered[0][2]) if lane.gathered else lane.door.empty(now)
+
+
+def _is_shut(lane: Lane, few: int) -> bool:
+    """Whether new work is refused; what fits into the next frame is never too much."""
+    waiting = len(lane.gathered)
+    return lane.door.closed or (waiting > few and lane.door.hopeless(waiting))
+
+
+def _starts_work(fields: list[Any]) -> bool:
+    known = codec.type_names.get(fields[1][0])
+    return known is not None and known.starts_work
+
+
+def _retry_after_ms(lane: Lane) -> int:
+    return RETRY_AFTER_MS if lane.refusing else max(RETRY_AFTER_MS, lane.door.retry_after_ms(len(lane.gathered)))
 
 
 def _must_be_sendable(fields: Any) -> None:

@@ -15,22 +15,26 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from actors.gateway import protocol
 from actors.gateway.protocol import Incoming, envelopes_packet, packet
-from actors.gateway.routing import Correspondent, Replies, Routing
+from actors.gateway.routing import Bounds, Correspondent, Replies, Routing
 from actors.messaging.codec import CannotDecode
 from actors.messaging.discovery import register_messages
 from actors.store.placement import Placement, establish, recorded_placement
 from actors.store.session import StoreRefused
 from actors.vocabulary.slots import SLOTS
 
+if TYPE_CHECKING:
+    from config.settings import OverloadSettings
+
 log = logging.getLogger(__name__)
 
 READ_BYTES: Final = 256 * 1024  # of one client per round, so that none starves the others
 CLIENTS: Final = 512
 BACKLOG: Final = 128
+ALL_UNSENT_BYTES: Final = 256 * 1024 * 1024  # replies that all clients together have not read
 PACKET_BYTES: Final = 1024 * 1024  # replies of one frame are sent in packets of about this size
 
 
@@ -80,7 +84,8 @@ class Server:
         except StoreRefused as refusal:
             raise CannotOpen(str(refusal)) from refusal
         token = f"{time.time_ns() // 1_000_000:x}."  # no reply to an earlier gateway's client is misled
-        return cls(data, placement, Routing(placement, incarnation=incarnation, token=token))
+        bounds = Bounds(queue_seconds=_overload(data).queue_seconds)
+        return cls(data, placement, Routing(placement, incarnation=incarnation, token=token, bounds=bounds))
 
     def open(self) -> None:
         """Listen.
@@ -114,6 +119,7 @@ class Server:
     def ready(self) -> None:
         """Do what the clients' sockets are ready for: accept, read, write on."""
         assert self._listening is not None
+        self.routing.now = time.monotonic()
         for descriptor, events in self._epoll.poll(0):
             if descriptor == self._listening.fileno():
                 self._accept(self._listening)
@@ -271,9 +277,14 @@ class Server:
         connection.unsent += data
         if len(connection.unsent) == len(data):  # otherwise it goes once the socket takes more
             self._flush(connection)
-        elif len(connection.unsent) > self._unsent_bytes:
+        elif len(connection.unsent) > self._unsent_bytes or (
+            len(connection.unsent) > PACKET_BYTES and self._all_unsent() > ALL_UNSENT_BYTES
+        ):
             log.warning("a client's connection was closed: it doesn't read its replies")
             self._drop(connection)
+
+    def _all_unsent(self) -> int:
+        return sum(len(each.unsent) for each in self._connections.values())
 
     def _flush(self, connection: Connection) -> None:
         try:
@@ -301,6 +312,16 @@ class Server:
         self._asked = {number: asked for number, asked in self._asked.items() if asked[0] is not connection}
         self._epoll.unregister(descriptor)
         connection.socket.close()
+
+
+def _overload(data: Path) -> OverloadSettings:
+    """What the running system was started with; the defaults where nothing was written down."""
+    from config.settings import BadSettings, OverloadSettings, effective_settings
+
+    try:
+        return effective_settings(data).overload
+    except BadSettings:
+        return OverloadSettings()
 
 
 def _first_placement(data: Path) -> Placement:

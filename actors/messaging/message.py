@@ -13,12 +13,14 @@ class Message:
     `progress` is what an observer may say of the payment once this message is under way (`debiting`,
     `held`, `completed`, …), or None when it says nothing new. `logged` is False for what
     adds nothing to the payment's story. `from_clients` is True for what a client of the gateway may send: all else is
-    said by actors alone. None of them is ever transmitted.
+    said by actors alone. `starts_work` is True for what begins something new, and so is refused with `Busy` while there
+    is too much to do already. None of them is ever transmitted.
     """
 
     progress: ClassVar[str | None] = None
     logged: ClassVar[bool] = True
     from_clients: ClassVar[bool] = False
+    starts_work: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,11 +51,15 @@ class Awaited(Reply):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryDeadLetters(Command):
-    """Deliver these dead letters again (`ids` empty: the oldest, some hundreds). Answered by `DeadLettersDone`."""
+    """Deliver these dead letters again: those of `ids`, or of one `cause`, or (neither) all of them.
+
+    They go at the pace that the services' budgets of retries allow. Answered by `DeadLettersDone`.
+    """
 
     from_clients: ClassVar[bool] = True
 
     ids: tuple[str, ...] = ()
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +74,14 @@ class DropDeadLetter(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLettersDone(Reply):
-    """How many dead letters were retried or dropped; `error` is a sentence where none could be."""
+    """How many dead letters were taken up for a retry or dropped; `error` is a sentence where none could be.
+
+    `waiting`: how many of the cell's letters are still to be delivered again.
+    """
 
     count: int
     error: str = ""
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from actors.directory import subscriptions as directory_tables
 from actors.directory.actor import BroadcastDirectory
 from actors.directory.reaction import Reactions
 from actors.directory.subscriptions import Subscriptions
-from actors.messaging.codec import CannotDecode, envelope_fields, envelope_from, micros, moment
+from actors.messaging.codec import CannotDecode, envelope_fields, envelope_from, micros, moment, register
 from actors.messaging.envelope import TIMER, Envelope
 from actors.messaging.frames import GATEWAY, LINK, FrameContent, pack_frame, unpack_frame
 from actors.messaging.system_messages import Busy
@@ -29,6 +29,8 @@ from actors.runtime import outbox as outbox_tables
 from actors.runtime import retries as retry_tables
 from actors.runtime import suspects as suspect_tables
 from actors.runtime import timers as timer_tables
+from actors.runtime.admission import Admission, Backlog
+from actors.runtime.breaker import CLOSED, HasCircuit
 from actors.runtime.clock import Clock, Ids
 from actors.runtime.effects import CLIENT
 from actors.runtime.housekeeping import Actors, DeadLetters, Waiting
@@ -57,6 +59,7 @@ LARGE_TURN_SWITCH_S: Final = 0.005
 OVERDUE_GRACE: Final = timedelta(milliseconds=500)  # after a start, queries go first and overdue timers after them
 BUSY_RETRY_MS: Final = 250
 CAUTION_AT_A_TIME: Final = timedelta(milliseconds=250)
+ANSWERS: Final = 8_192  # of workers, not yet taken in; then they make no more
 STORE_PAUSE: Final = timedelta(milliseconds=200)
 
 
@@ -99,6 +102,10 @@ class CellCore:
         self._switch_interval = 0.0
         self._paused_until: datetime | None = None
         self._unsent: list[tuple[str, bytes]] = []  # frames of the turn that starts the cell
+        overload = settings.overload
+        self._admission = Admission(timedelta(seconds=overload.backlog_seconds), overload.backlog)
+        self._told_busy: list[Envelope] = []  # in the turn in hand
+        self._busy_answers = 0
         self._log = structlog.get_logger("cell").bind(cell=name)
 
     def open(self) -> None:
@@ -134,11 +141,21 @@ class CellCore:
     def arrived(self, peer: str, payload: bytes) -> None:
         """Buffer a frame; never raises: what is no frame is logged and dropped."""
         try:
-            self._frames.append((peer, unpack_frame(payload)))
+            self._buffer(peer, unpack_frame(payload))
         except CannotDecode as error:
             self._log.error("not a frame", peer=peer, error=str(error))
             return
         self._ring()
+
+    def _buffer(self, peer: str, content: FrameContent) -> None:
+        """Keep a frame for the next turn: one that a peer sends again before it was taken is kept once."""
+        for at, (known_peer, known) in enumerate(self._frames):
+            same = (known_peer, known.kind, known.number) == (peer, content.kind, content.number)
+            if same and known.envelopes and len(content.envelopes) >= len(known.envelopes):
+                acknowledged = max(known.acknowledged, content.acknowledged)
+                self._frames[at] = (peer, content._replace(acknowledged=acknowledged))
+                return
+        self._frames.append((peer, content))
 
     def answered(self, outbox: str, answers: list[Answer]) -> None:
         """Called by workers, in their threads."""
@@ -162,6 +179,9 @@ class CellCore:
             self._run_cautiously(frames)
         else:
             self._run_once(frames)
+        if self._told_busy:
+            told, self._told_busy = self._told_busy, []
+            frames.append(("gateway", pack_frame(GATEWAY, 0, 0, [envelope_fields(each) for each in told])))
         if self._escalation:
             raise Escalated(self._escalation)
         if self._frames or self._answers or self._singles or self._subscriptions.lagging or self._outboxes.hungry:
@@ -187,6 +207,12 @@ class CellCore:
             + len(self._answers)
             + len(self._singles),
             "outboxes": self._outboxes.waiting(),
+            "backlog": {name: number for name, number in self._outboxes.pending.items() if number},
+            "circuits": self._outboxes.circuits(self._clock_now()),
+            "retries_put_off": self._retries.put_off,
+            "parked": len(self._retries.conversations),
+            "busy": self._admission.reason,
+            "busy_answers": self._busy_answers,
             "lagging": dict(self._subscriptions.lagging),
             "log_end": self._turns.log_end(),
         }
@@ -222,7 +248,7 @@ class CellCore:
         context = CellContext(self.name, settings, session, resources, own_slots)
         self._subscriptions = Subscriptions(session, self._hosting.reactions)
         self._timers = Timers(session)
-        self._retries = Retries(session)
+        self._retries = Retries(session, settings.runtime.retry_rate)
         self._outboxes = Outboxes(session)
         self._links = Links(session, [name for name in placement.names if name != self.name])
         self._suspects = Suspects(session, settings.runtime.suspect_limit)
@@ -267,7 +293,10 @@ class CellCore:
                 self._system.know_family(prefix, member)
         self._turns.observers = tuple(service.name for service in services if service.observes)
         for worker in self._hosting.workers:
-            self._outboxes.workers[worker.outbox] = self._world.runner(worker, self.answered, clock.now)
+            self._outboxes.workers[worker.outbox] = self._world.runner(
+                worker, self.answered, clock.now, self._world.chance(runtime.seed),
+                lambda: len(self._answers) >= ANSWERS,
+            )  # fmt: skip
         now = clock.now()
         downtime = max(timedelta(0), now - last) if row else timedelta(0)
         self._timers.prolong(downtime)
@@ -281,6 +310,7 @@ class CellCore:
     def _start(self, services: tuple[type[Service], ...], downtime: timedelta) -> None:
         """Tell every service that wants to know that the cell is up; a turn of its own."""
         placement = self._placement
+        register(Started)  # one whose handler raises is parked like any other message
         started = [
             Envelope(f"start/{service.name}", Started(downtime=downtime), TIMER, service.name, service.name)
             for service in services
@@ -448,6 +478,7 @@ class CellCore:
     def _collect(self) -> tuple[Inputs, int]:
         """Take what has arrived, up to what a turn may take; and the gateway's frame to acknowledge."""
         inputs, acknowledged = Inputs(), 0
+        self._admission = self._admission.look(self._clock_now(), self._backlogs())
         room = self._settings.runtime.turn_envelopes
         while self._answers and room > 0:
             inputs.answers.append(self._answers.popleft())
@@ -462,11 +493,36 @@ class CellCore:
             acknowledged = content.number
             for fields in content.envelopes:
                 try:
-                    inputs.envelopes.append(envelope_from(fields))
+                    envelope = envelope_from(fields)
+                    if self._admission.reason and envelope.message.starts_work and envelope.sender[:7] == CLIENT:
+                        self._tell_busy(envelope)
+                    else:
+                        inputs.envelopes.append(envelope)
                 except CannotDecode as error:
                     self._log.error("message refused", peer=peer, error=str(error))
                     inputs.refused.append((fields, str(error)))
         return inputs, acknowledged
+
+    def _backlogs(self) -> dict[str, Backlog]:
+        """What is stored here and waits for somebody else, as far as new work would add to it."""
+        backlogs = {"conversations wait for another try": Backlog(len(self._retries.conversations))}
+        now = self._clock_now()
+        for name, thread in self._outboxes.workers.items():
+            if not getattr(thread.worker, "holds_intake", False):
+                continue
+            draining = not isinstance(thread.worker, HasCircuit) or thread.worker.circuit.state(now) == CLOSED
+            done = self._outboxes.done.get(name, 0) if draining else None
+            backlogs[f"tasks wait for the {name}"] = Backlog(self._outboxes.pending.get(name, 0), done)
+        for peer, waiting in self._links.waiting().items():
+            backlogs[f"envelopes wait for {peer}"] = Backlog(waiting)
+        return backlogs
+
+    def _tell_busy(self, envelope: Envelope) -> None:
+        """Refuse new work before anything is done for it; the same may be sent again."""
+        admission = self._admission
+        busy = Busy(retry_after_ms=admission.retry_after_ms, reason=f"{admission.reason} in {self.name}")
+        self._told_busy.append(Envelope("", busy, "reply", self.name, envelope.sender, "", envelope.message_id))
+        self._busy_answers += 1
 
     def _actor_failed(self, actor: str, now: datetime) -> None:
         supervision = self._settings.supervision

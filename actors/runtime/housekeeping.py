@@ -33,11 +33,10 @@ class DeadLetters(Service):
         self.turns: Turns = context.resources["turns"]
 
     def retry(self, command: RetryDeadLetters, turn: Turn) -> None:
-        """Deliver dead letters again; those that fail again come back."""
-        letters = self.retries.exhume(command.ids)
-        turn.answer(DeadLettersDone(count=len(letters)))
-        for actor, envelope in letters:  # last: what is in the mail can't be taken back if this handler fails
-            self.turns.redeliver(actor, envelope)
+        """Have dead letters delivered again, the first of them at once; those that fail again come back."""
+        count = self.retries.release(command.ids, command.cause)
+        unreadable = self.turns.release_letters()
+        turn.answer(DeadLettersDone(count=max(0, count - unreadable), waiting=self.retries.releasing()))
 
     def drop(self, command: DropDeadLetter, turn: Turn) -> None:
         """Give one up, with a reason."""

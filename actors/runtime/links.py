@@ -140,6 +140,10 @@ class Links:
                 link.owes_answer = False
         return frames
 
+    def waiting(self) -> dict[str, int]:
+        """How many envelopes each peer has not acknowledged."""
+        return {peer: link.last_out - link.acknowledged for peer, link in self._links.items()}
+
     def next_due(self) -> datetime | None:
         """When the next unanswered frame wants to be sent again."""
         due = [link.under_way[1] + RESEND_AFTER for link in self._links.values() if link.under_way is not None]

@@ -6,13 +6,15 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, Protocol
+from random import Random
+from typing import Any, Final, Protocol
 
 import structlog
 
 from actors.messaging.codec import envelope_from, pack, unpack
 from actors.messaging.envelope import Envelope
 from actors.messaging.message import Task
+from actors.runtime.breaker import CLOSED, HasCircuit
 from actors.runtime.effects import OUTBOX
 from actors.runtime.service import Answer, Handed, Worker
 from actors.store.session import Migration, Session
@@ -31,10 +33,13 @@ MIGRATIONS = (
 WINDOW: Final = 4_096  # tasks a worker may have in memory; the others wait in the store
 FIRST_PAUSE_S: Final = 0.05  # before a worker that failed tries again; doubled each time
 LONGEST_PAUSE_S: Final = 5.0
+CROWDED_PAUSE_S: Final = 0.05  # while the cell has enough answers to take in
 
 
 class Runner(Protocol):
     """Performs what its worker is handed, outside the turn."""
+
+    worker: Worker
 
     def start(self) -> None:
         """Begin; the worker opens."""
@@ -57,9 +62,12 @@ class Outboxes:
         self._next_id = 1
         self._new: list[tuple[int, str, Envelope]] = []
         self._finished: list[tuple[int]] = []
+        self._finished_by: list[str] = []  # the outbox of each
         self._given: dict[str, dict[int, Envelope]] = {}
         self._behind: dict[str, int] = {}  # outboxes with stored tasks that wait for room: the last id given
         self.workers: dict[str, Runner] = {}
+        self.pending: dict[str, int] = {}  # tasks that are not done, in memory and in the store
+        self.done: dict[str, int] = {}  # tasks finished since the start
 
     def open(self) -> None:
         """Read where numbering goes on, and take up every task that is not known to be done."""
@@ -68,6 +76,7 @@ class Outboxes:
         for name in self.workers:
             self._given[name] = {}
             self._behind[name] = 0
+        self.pending = dict(self._session.all("SELECT name, count(*) FROM outbox GROUP BY name"))
         self.refill(again=True)
 
     def add(self, envelope: Envelope) -> None:
@@ -82,6 +91,7 @@ class Outboxes:
     def finish(self, name: str, outbox_id: int) -> None:
         """A worker's answer says that a task is done; it goes with this turn's commit."""
         self._finished.append((outbox_id,))
+        self._finished_by.append(name)
 
     def write(self) -> None:
         """Store the turn's changes; called once, before the commit."""
@@ -95,23 +105,24 @@ class Outboxes:
 
     def forget(self) -> None:
         """The turn was abandoned: its changes never happened (numbers may be left out)."""
-        self._new, self._finished = [], []
+        self._new, self._finished, self._finished_by = [], [], []
 
     def release(self) -> None:
         """After the commit: give the new tasks to their workers, as far as those have room."""
-        for (outbox_id,) in self._finished:
-            for given in self._given.values():
-                if given.pop(outbox_id, None) is not None:
-                    break
+        for (outbox_id,), name in zip(self._finished, self._finished_by, strict=True):
+            if self._given.get(name, {}).pop(outbox_id, None) is not None:
+                self.pending[name] -= 1
+                self.done[name] = self.done.get(name, 0) + 1
         batches: dict[str, list[Handed]] = {}
         for number, name, envelope in self._new:
             given = self._given.setdefault(name, {})
+            self.pending[name] = self.pending.get(name, 0) + 1
             if name in self._behind or len(given) >= WINDOW:
                 self._behind.setdefault(name, number - 1)
                 continue
             given[number] = envelope
             batches.setdefault(name, []).append(_handed(number, envelope, again=False))
-        self._new, self._finished = [], []
+        self._new, self._finished, self._finished_by = [], [], []
         for name, batch in batches.items():
             worker = self.workers.get(name)
             if worker is not None:
@@ -146,6 +157,15 @@ class Outboxes:
         """How many tasks each worker has that are not finished, for `status`."""
         return {name: len(given) for name, given in self._given.items()}
 
+    def circuits(self, now: datetime) -> dict[str, dict[str, Any]]:
+        """Workers that what they work for does not answer, or that come back to speed, for `status`."""
+        found = {}
+        for name, thread in self.workers.items():
+            worker = thread.worker
+            if isinstance(worker, HasCircuit) and (state := worker.circuit.state(now)) != CLOSED:
+                found[name] = {"state": state, "failures": worker.circuit.failures, "batch": worker.circuit.batch}
+        return found
+
 
 def _handed(number: int, envelope: Envelope, *, again: bool) -> Handed:
     task = envelope.message
@@ -154,12 +174,18 @@ def _handed(number: int, envelope: Envelope, *, again: bool) -> Handed:
 
 
 class WorkerThread:
-    """Runs one worker: gathers what was handed over while it was busy, performs it as one batch."""
+    """Runs one worker: gathers what was handed over while it was busy, performs it as one batch.
+
+    While the cell is `crowded` with answers that it has not taken in, the worker makes no more of them.
+    """
 
     def __init__(
-        self, worker: Worker, answers: Callable[[str, list[Answer]], None], now: Callable[[], datetime]
-    ) -> None:
-        self._worker = worker
+        self, worker: Worker, answers: Callable[[str, list[Answer]], None], now: Callable[[], datetime],
+        chance: Random | None = None, crowded: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
+        self.worker = self._worker = worker
+        self._chance = chance or Random()
+        self._crowded = crowded
         self._answers = answers
         self._now = now
         self._tasks: deque[Handed] = deque()
@@ -216,11 +242,15 @@ class WorkerThread:
     def _take_back(self, batch: list[Handed], pause: float) -> None:
         with self._wake:
             self._tasks.extendleft(Handed(task.outbox_id, task.task, task.payment_id, True) for task in reversed(batch))
-            self._wake.wait_for(lambda: self._stopping, timeout=pause)
+            # Never the same pause for the workers of several cells that fail together.
+            self._wake.wait_for(lambda: self._stopping, timeout=pause * self._chance.uniform(0.75, 1.25))
 
     def _next_batch(self) -> list[Handed] | None:
         with self._wake:
             while not self._stopping:
+                if self._crowded():
+                    self._wake.wait(CROWDED_PAUSE_S)
+                    continue
                 if self._tasks:
                     batch = list(self._tasks)
                     self._tasks.clear()

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from actors.messaging.codec import moment
+from actors.runtime.causes import stable_cause
 from actors.store.session import Reader
 
 
 def dead_letters(reader: Reader) -> list[dict[str, Any]]:
-    """Messages that no handler could take, the oldest first."""
-    rows = reader.all("SELECT id, at, actor, payment_id, type, attempts, cause FROM dead_letters ORDER BY at, id")
+    """Messages that no handler could take, the oldest first; `released`: it waits to be delivered again."""
+    rows = reader.all(
+        "SELECT id, at, actor, payment_id, type, attempts, cause, id IN (SELECT id FROM released)"
+        " FROM dead_letters ORDER BY at, id"
+    )
     return [
         {
             "id": letter_id,
@@ -20,9 +24,38 @@ def dead_letters(reader: Reader) -> list[dict[str, Any]]:
             "type": kind,
             "attempts": attempts,
             "cause": cause,
+            "released": bool(released),
         }
-        for letter_id, at, actor, payment_id, kind, attempts, cause in rows
+        for letter_id, at, actor, payment_id, kind, attempts, cause, released in rows
     ]
+
+
+def number_of_dead_letters(reader: Reader) -> int:
+    """How many there are."""
+    row = reader.one("SELECT count(*) FROM dead_letters")
+    return int(row[0]) if row else 0
+
+
+def by_cause(letters: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Dead letters (of any number of cells) grouped by their stable cause, the largest group first."""
+    groups: dict[str, dict[str, Any]] = {}
+    for letter in letters:
+        cause = stable_cause(letter["actor"], letter["type"], letter["cause"])
+        group = groups.get(cause)
+        if group is None:
+            group = groups[cause] = {
+                "cause": cause,
+                "count": 0,
+                "released": 0,
+                "first_at": letter["at"],
+                "last_at": letter["at"],
+                "sample": {name: letter[name] for name in ("id", "payment_id", "cause")},
+            }
+        group["count"] += 1
+        group["released"] += letter["released"]
+        group["first_at"] = min(group["first_at"], letter["at"])
+        group["last_at"] = max(group["last_at"], letter["at"])
+    return sorted(groups.values(), key=lambda group: (-group["count"], group["first_at"], group["cause"]))
 
 
 def parked(reader: Reader) -> list[dict[str, Any]]:

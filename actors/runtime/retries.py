@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from actors.messaging.codec import CannotDecode, envelope_from, micros, moment, pack, unpack
 from actors.messaging.envelope import Envelope
+from actors.runtime.budget import PLENTY, Budget
+from actors.runtime.causes import is_cause
 from actors.store.session import Migration, Session
 
 MIGRATIONS = (
@@ -31,9 +33,17 @@ MIGRATIONS = (
             "CREATE TABLE suspects (message_id TEXT PRIMARY KEY, deaths INTEGER NOT NULL) WITHOUT ROWID",
         ),
     ),
+    Migration(
+        "retries",
+        2,
+        # dead letters that a person wants delivered again, in the order in which they were buried
+        ("CREATE TABLE released (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE)",),
+    ),
 )
 
-EXHUMED_AT_ONCE: Final = 500  # dead letters that are delivered again in one turn: each may make a score of messages
+LETTERS_AT_ONCE: Final = 128  # dead letters that are delivered again in one turn at most
+RELEASE_EVERY: Final = timedelta(milliseconds=100)  # while more of them wait
+LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MESSAGE, TARGET, PAYMENT = (Envelope._fields.index(name) for name in ("message", "target", "payment_id"))
 
 
@@ -61,17 +71,26 @@ class Parked:
 
 
 class Retries:
-    """What is parked and what is dead, in the cell's store; `conversations` mirrors which actors' payments wait."""
+    """What is parked and what is dead, in the cell's store; `conversations` mirrors which actors' payments wait.
 
-    def __init__(self, session: Session) -> None:
+    `rate` is each service's budget: how many of its messages are tried again in a second, beyond the first tries.
+    """
+
+    def __init__(self, session: Session, rate: float = PLENTY) -> None:
         self._session = session
+        self._rate = rate
+        self._budgets: dict[str, Budget] = {}
+        self._releasing = False  # dead letters wait for their turn
+        self._release_at: datetime | None = None  # None: at once
         self.conversations: set[tuple[str, str]] = set()
         self.next_due: datetime | None = None
+        self.put_off = 0  # retries that the budget has put off since the start
 
     def look(self) -> None:
         """Read what is parked and when the next is due: at the start, and after an abandoned turn."""
         rows = self._session.all("SELECT DISTINCT actor, conversation FROM parked")
         self.conversations = {(row[0], row[1]) for row in rows}
+        self._releasing = bool(self._session.one("SELECT 1 FROM released LIMIT 1"))
         self._look_due()
 
     def park(self, actor: str, envelope: Envelope, *, due: datetime | None, attempt: int, cause: str) -> None:
@@ -113,6 +132,30 @@ class Retries:
         )
         return [Parked(seq, actor, envelope_from(unpack(data)), attempt) for seq, actor, data, attempt in rows]
 
+    def take_due(self, now: datetime, limit: int, chance: Callable[[], float]) -> list[Parked]:
+        """As `due`, within the services' budgets: what exceeds one is put off, with jitter, in the store.
+
+        A message that only waited behind another has its first try, which costs nothing.
+        """
+        taken = []
+        for parked in self.due(now, limit):
+            service = parked.actor.partition("/")[0]
+            budget = self._budget(service)
+            paid = budget if parked.attempt == 0 else budget.take(now)
+            if paid is not None:
+                self._budgets[service] = paid
+                taken.append(parked)
+                continue
+            due, self._budgets[service] = budget.put_off(now, chance())
+            self._session.write("UPDATE parked SET due = ? WHERE seq = ?", (micros(due), parked.seq))
+            self.put_off += 1
+        if taken or self.next_due is not None:
+            self._look_due()
+        return taken
+
+    def _budget(self, service: str) -> Budget:
+        return self._budgets.get(service) or Budget(self._rate)
+
     def bury(self, letter_id: str, actor: str, envelope: Envelope, *, now: datetime, attempts: int, cause: str) -> None:
         """Put a message that no handler could take into the dead letters."""
         self._session.write(
@@ -129,24 +172,68 @@ class Retries:
             (letter_id, micros(now), actor, payment_id, name, 1, cause[:2_000], pack(fields)),
         )
 
-    def exhume(self, ids: tuple[str, ...]) -> list[tuple[str, Envelope]]:
-        """Take dead letters (the oldest where `ids` is empty) out, to be delivered again: actor and envelope.
+    def release(self, ids: tuple[str, ...], cause: str = "") -> int:
+        """Have dead letters delivered again, at the budget's pace: those of `ids`, of a `cause`, or (neither) all.
 
-        They come in the order in which they were buried, whatever that of `ids` is. Those that can't be decoded stay.
+        They go in the order in which they were buried, whatever that of `ids` is, and stay among the dead ones
+        until their turn comes. Returns how many were chosen that did not wait already.
         """
-        rows: list[Any] = []
-        for letter_id in dict.fromkeys(ids):
-            rows += self._session.all("SELECT at, id, actor, envelope FROM dead_letters WHERE id = ?", (letter_id,))
-        if not ids:
-            rows = self._session.all(
-                "SELECT at, id, actor, envelope FROM dead_letters ORDER BY at, id LIMIT ?", (EXHUMED_AT_ONCE,)
-            )
-        letters = []
-        for _, letter_id, actor, data in sorted(rows):
-            with suppress(CannotDecode):
-                letters.append((letter_id, actor, envelope_from(unpack(data))))
-        self._session.write_many("DELETE FROM dead_letters WHERE id = ?", [(letter_id,) for letter_id, _, _ in letters])
-        return [(actor, envelope) for _, actor, envelope in letters]
+        before = self.releasing()
+        if ids:
+            marks = ", ".join("?" * len(ids))
+            self._session.write(f"INSERT INTO released (id) SELECT id FROM dead_letters WHERE id IN ({marks})"
+                                " ORDER BY at, id ON CONFLICT (id) DO NOTHING", ids)  # fmt: skip
+        elif cause:
+            rows = self._session.all("SELECT id, actor, type, cause FROM dead_letters ORDER BY at, id")
+            chosen = [(letter_id,) for letter_id, *letter in rows if is_cause(cause, *letter)]
+            self._session.write_many("INSERT INTO released (id) VALUES (?) ON CONFLICT (id) DO NOTHING", chosen)
+        else:
+            self._session.write("INSERT INTO released (id) SELECT id FROM dead_letters WHERE true"
+                                " ORDER BY at, id ON CONFLICT (id) DO NOTHING", ())  # fmt: skip
+        waiting = self.releasing()
+        self._releasing, self._release_at = waiting > 0, None
+        self._look_due()
+        return waiting - before
+
+    def releasing(self) -> int:
+        """How many dead letters wait to be delivered again."""
+        row = self._session.one("SELECT count(*) FROM released")
+        return int(row[0]) if row else 0
+
+    def exhume(self, now: datetime) -> tuple[list[tuple[str, Envelope]], int]:
+        """Take out the next released letters that there is room for: actor and envelope of each.
+
+        One that can't be decoded stays a dead letter and waits no longer; the second value counts them.
+        """
+        if not self._releasing or (self._release_at is not None and now < self._release_at):
+            return [], 0
+        rows = self._session.all(
+            "SELECT released.seq, released.id, actor, envelope FROM released JOIN dead_letters"
+            " ON dead_letters.id = released.id ORDER BY seq LIMIT ?",
+            (LETTERS_AT_ONCE,),
+        )
+        room: dict[str, int] = {}
+        letters: list[tuple[str, Envelope]] = []
+        taken, unreadable = [], []
+        for seq, letter_id, actor, data in rows:
+            service = actor.partition("/")[0]
+            left = room.setdefault(service, self._budget(service).room(now))
+            if left < 1:
+                continue
+            try:
+                letters.append((actor, envelope_from(unpack(data))))
+            except CannotDecode:
+                unreadable.append((seq,))
+                continue
+            room[service] = left - 1
+            taken.append((letter_id, seq))
+        self._session.write_many("DELETE FROM dead_letters WHERE id = ?", [(letter_id,) for letter_id, _ in taken])
+        done = [(seq,) for _, seq in taken] + unreadable
+        self._session.write_many("DELETE FROM released WHERE seq = ?", done)
+        self._releasing = len(done) < len(rows) or len(rows) == LETTERS_AT_ONCE
+        self._release_at = now + RELEASE_EVERY
+        self._look_due()
+        return letters, len(unreadable)
 
     def drop(self, letter_id: str, reason: str, now: datetime) -> bool:
         """Give a dead letter up; it is kept, with the reason, apart from those that can be retried."""
@@ -160,11 +247,15 @@ class Retries:
             (letter_id, micros(now), reason[:2_000], *row),
         )
         self._session.write("DELETE FROM dead_letters WHERE id = ?", (letter_id,))
+        self._session.write("DELETE FROM released WHERE id = ?", (letter_id,))
         return True
 
     def _look_due(self) -> None:
         row = self._session.one("SELECT min(due) FROM parked WHERE due IS NOT NULL")
         self.next_due = moment(row[0]) if row and row[0] is not None else None
+        if self._releasing:
+            release_at = self._release_at or LONG_AGO
+            self.next_due = release_at if self.next_due is None else min(self.next_due, release_at)
 
 
 def _legible(fields: Any) -> tuple[str, str, str]:

@@ -169,7 +169,11 @@ class Answer:
 
 
 class Worker(Protocol):
-    """Does what an outbox asks for, outside the turn, in a thread of its own; may be called twice for one task."""
+    """Does what an outbox asks for, outside the turn, in a thread of its own; may be called twice for one task.
+
+    One with a true `holds_intake` has work that somebody waits for: while it can't be done soon, the cell takes on
+    no new work. One with a `circuit` (actors.runtime.breaker) shows in `status` when nobody answers it.
+    """
 
     outbox: str
 

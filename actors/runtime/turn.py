@@ -229,7 +229,8 @@ class Turns:
             timers, parked = self._timers.take(inputs.timers), inputs.parked
         else:
             timers = self._timers.take_due(now, TIMERS_PER_TURN)
-            parked = self._retries.due(now, TIMERS_PER_TURN)
+            self.release_letters()
+            parked = self._retries.take_due(now, TIMERS_PER_TURN, self._chance.random)
         for envelope in timers:
             self._admit(envelope)
         for each in parked:
@@ -293,20 +294,30 @@ class Turns:
         """End the actor of this name with this turn: the next message brings it back from the store."""
         self._doomed.append(name)
 
-    def redeliver(self, actor: str, envelope: Envelope) -> None:
-        """Deliver an envelope again, within this turn (a dead letter that is retried)."""
-        if isinstance(envelope.message, LinesSeen):
-            self._see(actor, records_in(envelope.message))
-            return
-        if actor in self.observers:
-            # What an observer takes is not the message but its line in the log.
-            self._overdue += [
-                (actor, record)
-                for record in log.timeline(self._session, envelope.payment_id)
-                if record.envelope._replace(kind=EVENT) == envelope
-            ]
-            return
-        self._mail.append((actor, envelope, None))
+    def release_letters(self) -> int:
+        """Have the next dead letters that a person wants retried delivered again; how many can't be read.
+
+        They go the way of every delayed retry (in their order, within the budget, found out if they end the
+        process), with no further one to come: what fails again is a dead letter again.
+        """
+        letters, unreadable = self._retries.exhume(self._effects.now)
+        for actor, envelope in letters:
+            if isinstance(envelope.message, LinesSeen):
+                self._see(actor, records_in(envelope.message))
+                continue
+            if actor in self.observers:
+                # What an observer takes is not the message but its line in the log.
+                self._overdue += [
+                    (actor, record)
+                    for record in log.timeline(self._session, envelope.payment_id)
+                    if record.envelope._replace(kind=EVENT) == envelope
+                ]
+                continue
+            behind = (actor, conversation(envelope)) in self._retries.conversations
+            due = None if behind else self._effects.now
+            attempt = self._backoff.attempts
+            self._retries.park(actor, envelope, due=due, attempt=attempt, cause="retried by a person")
+        return unreadable
 
     def bury(
         self, actor: str, envelope: Envelope, attempts: int, cause: str, *, letter: Envelope | None = None

@@ -43,6 +43,16 @@ class Bell(Protocol):
         """Ring no more."""
 
 
+class MakesRunner(Protocol):
+    """What performs a worker's tasks: gives answers, and makes none while the cell is `crowded` with them."""
+
+    def __call__(
+        self, worker: Worker, answers: Callable[[str, list[Answer]], None], now: Callable[[], datetime],
+        chance: Random, crowded: Callable[[], bool], /,
+    ) -> Runner:  # fmt: skip
+        """For one worker."""
+
+
 def open_store(directory: Path, settings: StoreSettings) -> SqliteSession:
     """The store in a cell's directory, opened or created.
 
@@ -95,7 +105,7 @@ class World:
     clock: Callable[[datetime], Clock] = SystemClock
     chance: Callable[[int | None], Random] = Random
     bell: Callable[[], Bell] = Alarm
-    runner: Callable[[Worker, Callable[[str, list[Answer]], None], Callable[[], datetime]], Runner] = WorkerThread
+    runner: MakesRunner = WorkerThread
 
 
 REAL = World()

@@ -304,7 +304,10 @@ class SimulatedCell:
         def bell() -> Bell:
             return SimulatedBell(timeline, lambda: self._want_turn(process))
 
-        def runner(worker: Worker, answers: Callable[[str, list[Answer]], None], now: Callable[[], datetime]) -> Runner:
+        def runner(
+            worker: Worker, answers: Callable[[str, list[Answer]], None], now: Callable[[], datetime],
+            dice: Random, crowded: Callable[[], bool],
+        ) -> Runner:  # fmt: skip
             made = SimulatedRunner(process, timeline, chance, worker, answers, now)
             process.runners.append(made)
             return made

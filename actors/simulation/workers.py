@@ -44,7 +44,7 @@ class SimulatedRunner:
         self._process = process
         self._timeline = timeline
         self._chance = chance
-        self._worker = worker
+        self.worker = self._worker = worker
         self._answers = answers
         self._now = now
         self._tasks: deque[Handed] = deque()

@@ -268,3 +268,51 @@ def test_what_the_rail_never_got_is_proven(bench: WorkerBench) -> None:
     """A query says so, and the resend is executed."""
     bench.hand(submit("A", "TEST-NOTRECEIVED"), ask("A"), submit("A", "TEST-NOTRECEIVED"))
     assert bench.said == [(1, None), (2, NOT_RECEIVED), (3, EXECUTED)]
+
+
+def test_a_rail_that_comes_back_gets_what_has_gathered_in_growing_batches(bench: WorkerBench) -> None:
+    """Thousands that waited would knock it over again; all of them get there, in order, once."""
+    bench.rail.cut = True
+    bench.hand(*[submit(f"A{number:04d}") for number in range(1_000)])
+    assert bench.worker.circuit.state(bench.now) == "open"
+    bench.rail.cut = False
+    began, sizes = bench.now, []
+    while len(bench.answers) < 1_000:
+        before = len(bench.answers)
+        bench.wait()
+        sizes.append(len(bench.answers) - before)
+    assert sizes == [8, 16, 32, 64, 128, 256, 496]
+    assert sum(len(ids) for what, ids in bench.rail.calls if what == "submit") == 1_000
+    assert [entry for entry, _ in bench.said] == list(range(1, 1_001))
+    assert bench.now - began < timedelta(seconds=3)
+    assert bench.worker.circuit.state(bench.now) == "closed"
+
+
+def test_a_rail_that_breaks_down_under_the_return_is_left_alone_again(bench: WorkerBench) -> None:
+    """Half-open, then open: the next question is a small one."""
+    bench.rail.cut = True
+    bench.hand(*[submit(f"A{number:04d}") for number in range(100)])
+    bench.rail.cut = False
+    bench.wait()
+    assert bench.worker.circuit.state(bench.now) == "ramping"
+    bench.rail.cut = True
+    bench.wait()
+    assert bench.worker.circuit.state(bench.now) == "open"
+    bench.rail.cut = False
+    bench.rail.calls.clear()
+    bench.wait()
+    assert [len(ids) for what, ids in bench.rail.calls if what == "submit"] == [8]
+
+
+def test_what_the_rail_says_by_itself_is_heard_while_speed_comes_back(tmp_path: Path) -> None:
+    """Answers cost it nothing: they don't wait for the tasks."""
+    bench = WorkerBench(tmp_path / "rail.db", delay_ms=(10, 10))
+    bench.rail.cut = True
+    bench.hand(*[submit(f"A{number:04d}") for number in range(100)])
+    bench.rail.cut = False
+    while len([verdict for _, verdict in bench.said if verdict == EXECUTED]) < 100:
+        bench.wait()
+    first_executed = next(at for at, (_, verdict) in enumerate(bench.said) if verdict == EXECUTED)
+    last_accepted = max(at for at, (_, verdict) in enumerate(bench.said) if verdict == ACCEPTED)
+    assert first_executed < last_accepted
+    bench.worker.close()

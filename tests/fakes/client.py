@@ -19,12 +19,16 @@ class FakeClient:
     waited: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     closed: bool = False
+    busy: list[Any] = field(default_factory=list)
 
     def connect(self, data: Path) -> FakeClient:
         """Where `Client.connect` would be."""
         return self
 
-    def request(self, message: Any, target: str, slot: int, timeout: float = 30, *, kind: str = "command") -> Any:
+    def request(
+        self, message: Any, target: str, slot: int, timeout: float = 30, *, kind: str = "command",
+        impatient: bool = False,
+    ) -> Any:  # fmt: skip
         """The scripted reply."""
         self.asked.append((target, slot, message))
         return self._answer(message)
@@ -42,8 +46,12 @@ class FakeClient:
         """The scripted answer of the supervisor."""
         return self.controls[request["do"]]
 
-    def submit(self, orders: Iterable[Any], timeout: float = 30) -> Iterator[tuple[Any, Any]]:
-        """Each order with its scripted reply."""
+    def submit(
+        self, orders: Iterable[Any], timeout: float = 30, *, told_busy: Callable[[Any], None] = lambda busy: None
+    ) -> Iterator[tuple[Any, Any]]:
+        """Each order with its scripted reply; first `told_busy` hears what `busy` says."""
+        for busy in self.busy:
+            told_busy(busy)
         for order in orders:
             self.asked.append(("disbursement", -1, order))
             yield order, self._answer(order)

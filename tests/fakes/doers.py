@@ -28,6 +28,15 @@ class Do(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Begin(Command):
+    """The same, as new work."""
+
+    starts_work: ClassVar[bool] = True
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Did(Event):
     """It was done."""
 
@@ -77,7 +86,7 @@ class Made(Result):
     what: str
 
 
-codec.register(Do, Did, Okay, Hear, Keep, Ring, Make, Made)
+codec.register(Do, Begin, Did, Okay, Hear, Keep, Ring, Make, Made)
 codec.register_module(system_messages)
 codec.register_module(directory_messages)
 
@@ -131,7 +140,7 @@ class Doer(Service):
         if act is not None:
             act(self, turn)
 
-    handlers = {Do: do, Ring: told, Made: told}
+    handlers = {Do: do, Begin: do, Ring: told, Made: told}
 
 
 class Hearer(Doer):

@@ -47,7 +47,7 @@ class Bench:
         settings = Settings(notification=NotificationSettings(transport="smtp", smtp_port=port))
         self.now = datetime(2030, 1, 1, tzinfo=UTC)
         self.answers: list[Answer] = []
-        self.worker = MailWorker(settings, Smtp(settings.notification), now=lambda: self.now)
+        self.worker = MailWorker(settings, Smtp(settings.notification), now=lambda: self.now, chance=lambda: 0.5)
         self.worker.open(self.answers.extend)
 
     def send(self, *numbers: int, **changes: Any) -> None:

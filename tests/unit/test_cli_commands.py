@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +25,22 @@ from actors.disbursement.messages import (
     SubmitPayment,
 )
 from actors.execution.messages import ExecutionSettled, SettleExecution, SettlementRefused
+from actors.gateway.client import NoAnswer
 from actors.ledger.messages import AccountOpened, AccountRefused, DepositMoney, MoneyDeposited, OpenAccount
 from actors.messaging.system_messages import (
     ActorKilled,
+    Busy,
     DeadLettersDone,
     DropDeadLetter,
     KillActor,
     RetryDeadLetters,
 )
+from actors.runtime.retries import Retries
 from actors.vocabulary.money import Money
 from actors.vocabulary.slots import slot_of
 from system import process_plan
 from tests.fakes.client import FakeClient
+from tests.fakes.runtime_tables import saying
 from tests.fakes.stores import keep_payment, open_store
 
 PAYMENT = "P1-05"
@@ -364,6 +369,30 @@ def test_looking_at_empty_stores_shows_that_there_is_nothing(desk: Desk) -> None
         assert desk.json(*line.split())
 
 
+# Overload
+
+
+def test_pay_without_patience_says_busy_and_when_to_come_again(desk: Desk) -> None:
+    """Nothing was taken: the same key may be given again, and the sentence says how."""
+    desk.client.answers[SubmitPayment] = Busy(retry_after_ms=750, reason="too much is waiting for cell-0")
+    assert desk.run(*PAY, "--key", "K-1") == 1
+    assert desk.err.startswith("paysaga: busy, retry after 750 ms (too much is waiting for cell-0): nothing was taken")
+    assert "--key K-1" in desk.err
+
+
+def test_submit_says_that_it_was_slowed_down(desk: Desk, tmp_path: Path) -> None:
+    """It waits as it was told, and takes all orders; somebody who watches should know why it takes long."""
+    with_payment(desk, "completed")
+    desk.client.answers[RegisterBatch] = BatchRegistered(batch_id="B1")
+    desk.client.busy = [Busy(retry_after_ms=750, reason="too much is waiting for cell-0")] * 2
+    orders = tmp_path / "orders.csv"
+    orders.write_text(
+        "idempotency_key,debtor_account,creditor_name,creditor_account,amount,currency\nk1,ACC-1,Ann,TEST-OK,1.00,EUR\n"
+    )
+    assert desk.run("submit", str(orders)) == 0
+    assert "the system was busy: it asked 2 times to come again later" in desk.err
+
+
 # Operators
 
 
@@ -442,10 +471,43 @@ def test_dead_letters_are_retried_one_or_all_and_dropped_with_a_reason(desk: Des
     assert desk.asked.ids == ("D1",)
     assert desk.run("dead-letters", "retry", "--all") == 0
     assert desk.asked.ids == ()
+    assert desk.run("dead-letters", "retry", "--cause", "KeyError: …") == 0
+    assert (desk.asked.ids, desk.asked.cause) == ((), "KeyError: …")
     assert desk.run("dead-letters", "retry") == 2
+    assert desk.run("dead-letters", "retry", "D1", "--all") == 2
     assert desk.run("dead-letters", "drop", "D1", "--reason", "obsolete") == 0
     desk.client.answers[RetryDeadLetters] = DeadLettersDone(count=0)
     assert desk.run("dead-letters", "retry", "D1") == 1
+
+
+def test_a_retry_that_a_cell_does_not_answer_reports_what_the_others_took_up(desk: Desk) -> None:
+    """Their share goes on; the operator gives the command again for the rest."""
+    done = (DeadLettersDone(count=7, waiting=3),)
+    desk.client.answers[RetryDeadLetters] = NoAnswer("no answer to RetryDeadLetters within 30 s", done)
+    assert desk.json("dead-letters", "retry", "--all") == {"retried": 7, "waiting": 3}
+    assert desk.run("dead-letters", "retry", "--all") == 1
+    assert "what other cells have taken up goes on" in desk.err
+
+
+def test_dead_letters_are_listed_by_cause_with_a_sample(desk: Desk) -> None:
+    """Ten thousand letters of one defect are one line, whatever ids are in their words."""
+    session = open_store(desk.data)
+    retries = Retries(session)
+    for at, cause in enumerate(("KeyError: 'ACC-1'", "KeyError: 'ACC-2'", "ValueError: no")):
+        moment = datetime(2030, 1, 1, 12, at, tzinfo=UTC)
+        retries.bury(f"D{at}", "speaker", saying(str(at), payment_id="P1"), now=moment, attempts=3, cause=cause)
+    session.commit()
+    session.close()
+    document = desk.json("dead-letters", "list", "--limit", "2")
+    assert [(group["cause"], group["count"]) for group in document["groups"]] == [
+        ("Say at speaker: KeyError: …", 2),
+        ("Say at speaker: ValueError: no", 1),
+    ]
+    assert document["groups"][0]["sample"] == {"id": "D0", "payment_id": "P1", "cause": "KeyError: 'ACC-1'"}
+    assert document["groups"][0]["first_at"] < document["groups"][0]["last_at"]
+    assert (document["number"], len(document["dead_letters"])) == (3, 2)
+    assert desk.run("dead-letters", "list") == 0
+    assert "KeyError: …" in desk.out
 
 
 def test_a_replay_is_asked_of_every_cell(desk: Desk) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.disbursement.messages import SubmitPayment
 from actors.gateway.routing import Bounds, Correspondent, Routing
 from actors.messaging import codec
 from actors.messaging.codec import CannotDecode
@@ -17,6 +18,7 @@ from actors.messaging.envelope import COMMAND, EVENT, REPLY, Envelope
 from actors.messaging.frames import GATEWAY, LINK, FrameContent, pack_frame, unpack_frame
 from actors.messaging.system_messages import ActorKilled, Busy, KillActor
 from actors.store.placement import spread
+from actors.vocabulary.money import Money
 from actors.vocabulary.slots import SLOTS
 
 codec.register(KillActor, ActorKilled, Busy)
@@ -294,3 +296,69 @@ def test_a_client_may_send_what_operators_say_and_nothing_that_only_actors_say()
         router = routing()
         with pytest.raises(CannotDecode, match="may not send"):
             router.accept(router.meet(), [fields])
+
+
+def order(message_id: str) -> list[Any]:
+    """New work, as a client sends it."""
+    register_messages()
+    message = SubmitPayment(
+        idempotency_key=message_id,
+        debtor_account="ACC-1",
+        creditor_name="Ann",
+        creditor_account="TEST-OK",
+        amount=Money(100, "EUR"),
+    )
+    envelope = Envelope(message_id, message, COMMAND, "", "disbursement", slot=FIRST)
+    fields: list[Any] = codec.unpack(codec.pack(codec.envelope_fields(envelope)))
+    return fields
+
+
+def overloaded() -> tuple[Routing, Correspondent]:
+    """A cell that takes ten envelopes a second, and orders that have waited too long for too long."""
+    made = routing(frame_envelopes=5, queue_seconds=1)
+    client = made.meet()
+    made.now = 0
+    made.accept(client, [order(f"o-{at}") for at in range(100)])
+    for at in range(6):
+        (frame,) = [each for each in made.due(now=at * 0.5) if each[0] == "cell-0"]
+        made.answered(*handled(frame))
+    made.due(now=3)
+    return made, client
+
+
+def test_new_work_is_refused_while_what_goes_out_has_waited_too_long() -> None:
+    """And hears when to come again: later than at once, and no later than the queue needs."""
+    made, client = overloaded()
+    assert made.report()["closed"] == ["cell-0"]
+    made.accept(client, [order("late")])
+    (busy,) = messages(made.refusals()[client])
+    assert busy.causation_id == "late"
+    assert isinstance(busy.message, Busy)
+    assert 1_000 < busy.message.retry_after_ms <= 5_000
+    assert busy.message.reason == "too much is waiting for cell-0"
+
+
+def test_what_is_no_new_work_is_never_refused_for_it() -> None:
+    """An operator can look and decide while the system is overloaded, and payments under way go on."""
+    made, client = overloaded()
+    before = made.report()["waiting"]["cell-0"]
+    made.accept(client, [sent("drill")])
+    assert made.refusals() == {}
+    assert made.report()["waiting"]["cell-0"] == before + 1
+
+
+def test_a_cell_takes_new_work_again_when_what_waited_is_done() -> None:
+    """Its door opens by itself, and another cell's was never closed."""
+    made, client = overloaded()
+    now = 3.0
+    while made.report()["waiting"]["cell-0"] or now == 3.0:
+        now += 0.01
+        for frame in made.due(now=now):
+            made.answered(*handled(frame))
+        lane = made._by_name["cell-0"]
+        if lane.outstanding:
+            made.answered("cell-0", pack_frame(GATEWAY, 1, lane.outstanding.number, []))
+    made.due(now=now)
+    assert made.report()["closed"] == []
+    made.accept(client, [order("again")])
+    assert made.refusals() == {}

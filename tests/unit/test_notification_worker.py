@@ -147,3 +147,61 @@ def test_a_bad_address_is_refused_and_the_others_are_sent() -> None:
     bench = Bench(transport)
     bench.worker.perform([Handed(1, mail(1, address="not an address"), "P1", False), Handed(2, mail(2), "P2", False)])
     assert [type(answer.results[0]) for answer in bench.answers] == [MailRefused, MailTaken]
+
+
+class Away:
+    """A server that takes no mail at all until it is back; counts what it was asked."""
+
+    def __init__(self) -> None:
+        self.back = False
+        self.asked = 0
+        self.taken: list[Message] = []
+
+    def send(self, mail: Message) -> None:
+        """Take it, or be away."""
+        self.asked += 1
+        if not self.back:
+            raise NotTaken("connection refused", for_good=False, away=True)
+        self.taken.append(mail)
+
+    def pause(self) -> None:
+        """Nothing is open."""
+
+
+def test_while_the_server_is_away_all_mails_wait_and_few_ask() -> None:
+    """Each question may take its ten seconds, and says nothing about the mail that asks."""
+    server = Away()
+    bench = Bench(server)
+    bench.send(*range(500))
+    assert server.asked == 5
+    assert bench.worker.circuit.state(bench.now) == "open"
+    for _ in range(20):
+        bench.wait()
+    assert server.asked <= 5 + 20
+    assert bench.answers == []
+
+
+def test_a_server_that_comes_back_gets_the_mails_in_growing_batches() -> None:
+    """All of them, and no avalanche."""
+    server = Away()
+    bench = Bench(server)
+    bench.send(*range(500))
+    server.back = True
+    sizes = []
+    while len(bench.answers) < 500:
+        before = len(bench.answers)
+        bench.wait()
+        sizes.append(len(bench.answers) - before)
+    assert sizes[:4] == [8, 16, 32, 64]
+    assert len({mail["Message-ID"] for mail in server.taken}) == len(server.taken) == 500
+
+
+def test_many_mails_are_sent_in_bounded_batches() -> None:
+    """The cell hears of the first before the last is sent."""
+    bench = Bench(Moody())
+    bench.send(*range(150))
+    assert len(bench.answers) == 64
+    bench.wait()
+    bench.wait()
+    assert [answer.finishes for answer in bench.answers] == list(range(150))
+    assert bench.worker.due(bench.now) is None

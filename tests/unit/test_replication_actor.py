@@ -201,3 +201,24 @@ def test_the_pauses_grow_while_the_replica_stays_down(tmp_path: Path) -> None:
         bench.now = due
         bench.perform()
     assert pauses == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0]
+
+
+def test_a_replica_that_comes_back_gets_what_has_gathered_in_growing_batches(tmp_path: Path) -> None:
+    """A database that has just been repaired is not trampled; nothing is lost, nothing overtakes."""
+    blocked = tmp_path / "replica"
+    blocked.write_text("in the way")
+    bench = Bench(tmp_path)
+    assert bench.perform(*[copy(number) for number in range(200)]) == []
+    blocked.unlink()
+    sizes = []
+    while len(bench.answers) < 200:
+        due = bench.worker.due(bench.now)
+        assert due is not None
+        assert due >= bench.now
+        bench.now = due
+        before = len(bench.answers)
+        finished = bench.perform()
+        sizes.append(len(finished) - before)
+    assert sizes == [8, 16, 32, 64, 80]
+    assert finished == list(range(200))
+    assert bench.worker.due(bench.now) is None

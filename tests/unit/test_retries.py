@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actors.messaging.codec import pack
 from actors.messaging.envelope import Envelope
-from actors.runtime.retries import EXHUMED_AT_ONCE, Backoff, Parked, Retries
+from actors.runtime.retries import LETTERS_AT_ONCE, RELEASE_EVERY, Backoff, Parked, Retries
 from actors.store.sqlite import SqliteSession
 from tests.fakes.runtime_tables import NOW, runtime_store, saying
 
@@ -113,22 +113,99 @@ def test_what_an_abandoned_turn_parked_is_forgotten(retries: Retries, session: S
     assert retries.next_due is None
 
 
+def released(retries: Retries, *ids: str, cause: str = "") -> list[str]:
+    """What comes back at once."""
+    retries.release(ids, cause)
+    return [envelope.message.text for _, envelope in retries.exhume(NOW)[0]]  # type: ignore[attr-defined]
+
+
 def test_dead_letters_come_back_in_the_order_in_which_they_were_buried(retries: Retries) -> None:
     """Whichever way round they are asked for, and only once."""
     for at, text in enumerate("cab"):
         bury(retries, f"D{at}", text, at)
-    named = retries.exhume(("D2", "D0", "D2", "none"))
-    assert [envelope.message.text for _, envelope in named] == ["c", "b"]  # type: ignore[attr-defined]
-    assert [actor for actor, _ in retries.exhume(())] == ["speaker"]
-    assert retries.exhume(()) == []
+    assert released(retries, "D2", "D0", "D2", "none") == ["c", "b"]
+    assert released(retries) == ["a"]
+    assert released(retries) == []
 
 
 def test_no_more_dead_letters_come_back_at_once_than_a_turn_can_take(retries: Retries) -> None:
-    """The oldest first; the operator asks again for the others."""
-    for at in range(EXHUMED_AT_ONCE + 2):
+    """The oldest first; the others follow by themselves, a little later."""
+    for at in range(LETTERS_AT_ONCE + 2):
         bury(retries, f"D{at:05d}", str(at), at)
-    assert len(retries.exhume(())) == EXHUMED_AT_ONCE
-    assert [envelope.message.text for _, envelope in retries.exhume(())] == ["500", "501"]  # type: ignore[attr-defined]
+    assert retries.release(()) == LETTERS_AT_ONCE + 2
+    assert len(retries.exhume(NOW)[0]) == LETTERS_AT_ONCE
+    assert retries.exhume(NOW) == ([], 0)
+    assert retries.next_due == NOW + RELEASE_EVERY
+    assert len(retries.exhume(NOW + RELEASE_EVERY)[0]) == 2
+    assert retries.next_due is None
+
+
+def test_dead_letters_come_back_no_faster_than_their_service_may_be_retried(session: SqliteSession) -> None:
+    """What stands behind a service that has just been mended is not trampled by ten thousand letters."""
+    retries = Retries(session, rate=10)
+    for at in range(100):
+        bury(retries, f"D{at:05d}", str(at), at)
+    retries.release(())
+    moment, back = NOW, 0
+    while retries.next_due is not None:
+        for actor, envelope in retries.exhume(moment)[0]:
+            retries.park(actor, envelope, due=moment, attempt=5, cause="again")
+        for parked in retries.take_due(moment, 999, lambda: 0.5):
+            retries.done(parked, moment)
+            back += 1
+        assert back <= 10 + 10 * (moment - NOW).total_seconds() + 1
+        moment += RELEASE_EVERY
+        assert moment < NOW + SECOND * 30
+    assert back == 100
+
+
+def test_letters_that_were_to_come_back_do_so_after_a_restart(retries: Retries, session: SqliteSession) -> None:
+    """A person's wish is as durable as the letters."""
+    for at in range(LETTERS_AT_ONCE + 2):
+        bury(retries, f"D{at:05d}", str(at), at)
+    released(retries)
+    fresh = Retries(session)
+    fresh.look()
+    assert fresh.next_due is not None
+    assert len(fresh.exhume(NOW)[0]) == 2
+
+
+def test_letters_come_back_by_cause_whatever_ids_and_numbers_are_in_it(retries: Retries) -> None:
+    """One defect is one group; the others stay."""
+    for at, cause in enumerate(("KeyError: 'ACC-1'", "ValueError: 12 of P01-2f", "KeyError: 'ACC-2'")):
+        retries.bury(f"D{at}", "speaker", saying(str(at)), now=NOW, attempts=3, cause=cause)
+    assert released(retries, cause="nothing like it") == []
+    assert released(retries, cause="Say at speaker: KeyError: …") == ["0", "2"]
+    assert released(retries, cause="ValueError: 99 of P77-01") == ["1"]
+
+
+def test_what_exceeds_the_budget_is_put_off_and_never_dropped(session: SqliteSession) -> None:
+    """Whatever comes back after an outage hears from us at a bounded rate, from all of us in time."""
+    retries = Retries(session, rate=5)
+    for at in range(50):
+        park(retries, saying(str(at), payment_id=f"P{at}"), 0)
+    moment, tried = NOW, []
+    while retries.next_due is not None:
+        for parked in retries.take_due(moment, 999, lambda: 0.5):
+            retries.done(parked, moment)
+            tried += texts([parked])
+        assert len(tried) <= 5 + 5 * (moment - NOW).total_seconds() + 1
+        moment = max(moment, retries.next_due or moment)
+    assert sorted(tried, key=int) == [str(at) for at in range(50)]
+    assert SECOND * 8 < moment - NOW < SECOND * 12
+
+
+def test_a_message_that_only_waited_behind_another_costs_no_retry(session: SqliteSession) -> None:
+    """Its first try is no retry; no service's first tries wait for others' retries."""
+    retries = Retries(session, rate=1)
+    park(retries, saying("a", payment_id="P1"), 0)
+    for text in "bcd":
+        park(retries, saying(text, payment_id="P1"))
+    handled = []
+    while found := retries.take_due(NOW, 9, lambda: 0.5):
+        handled += texts(found)
+        retries.done(found[0], NOW)
+    assert handled == ["a", "b", "c", "d"]
 
 
 def test_a_dead_letter_that_nobody_can_decode_stays(retries: Retries, session: SqliteSession) -> None:
@@ -136,7 +213,10 @@ def test_a_dead_letter_that_nobody_can_decode_stays(retries: Retries, session: S
     fields = ["m-1", ["Nonesuch", [1]], "command", "a", "b", "P1", "", 0, "", "", "", -1]
     retries.bury_unread("D1", fields, now=NOW, cause="no message is called 'Nonesuch'")
     bury(retries, "D2", "a", 1)
-    assert len(retries.exhume(())) == 1
+    assert retries.release(()) == 2
+    letters, unreadable = retries.exhume(NOW)
+    assert (len(letters), unreadable) == (1, 1)
+    assert retries.next_due is None
     assert session.all("SELECT id, actor, payment_id, type, envelope FROM dead_letters") == [
         ("D1", "b", "P1", "Nonesuch", pack(fields))
     ]
@@ -154,4 +234,4 @@ def test_a_dropped_letter_is_kept_apart_with_the_reason(retries: Retries, sessio
     bury(retries, "D1", "a")
     assert [retries.drop("D1", "of no use", NOW), retries.drop("D1", "again", NOW)] == [True, False]
     assert session.all("SELECT id, reason, cause FROM dropped_letters") == [("D1", "of no use", "no luck")]
-    assert retries.exhume(()) == []
+    assert released(retries) == []

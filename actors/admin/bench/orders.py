@@ -39,15 +39,17 @@ _SYLLABLES: Final = [
 
 
 class OrderMix:
-    """Orders over `ACCOUNTS` accounts; `creditor_account` decides what the simulated rail does."""
+    """Orders over so many accounts; `creditor_account` decides what the simulated rail does."""
 
-    def __init__(self, flow: str, creditor_account: str = "BENCH-CREDITOR", seed: int = 1) -> None:
+    def __init__(
+        self, flow: str, creditor_account: str = "BENCH-CREDITOR", seed: int = 1, accounts: int = ACCOUNTS
+    ) -> None:
         self._flow = flow
         self._creditor_account = creditor_account
         self._chance = Random(seed)
         self._numbers = count(1)
         self._prefix = f"bench-{seed}-{flow[:3]}-{creditor_account}"
-        self.accounts = [f"BENCH-{number:04d}" for number in range(ACCOUNTS)]
+        self.accounts = [f"BENCH-{number:04d}" for number in range(accounts)]
 
     def orders(self, number: int, *, blocked: bool = True) -> Iterator[SubmitPayment]:
         """The next `number` orders."""
@@ -60,7 +62,7 @@ class OrderMix:
         is_blocked = blocked and number % 100 < BLOCKED_OF_100
         return SubmitPayment(
             idempotency_key=f"{self._prefix}-{number}",
-            debtor_account=self.accounts[chance.randrange(ACCOUNTS)],
+            debtor_account=self.accounts[chance.randrange(len(self.accounts))],
             creditor_name=BLOCKED_NAME if is_blocked else self._name(),
             creditor_account=self._creditor_account,
             amount=Money(chance.randrange(100, 100_000), "EUR"),

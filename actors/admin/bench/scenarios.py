@@ -14,9 +14,11 @@ from typing import Any, Final
 
 from actors.admin.bench.limit import bare_sql
 from actors.admin.bench.orders import OrderMix
+from actors.admin.bench.overload import PAYMENTS, overload
 from actors.admin.bench.system_under_test import BenchFailed, PeakMemory, SystemUnderTest
 from config.settings import SAMPLES
 
+SCENARIOS: Final = ("throughput", "latency", "start", "recovery", "in-flight", "growth", "overload")
 SILENT: Final = "TEST-SILENT"
 QUIET_RAIL: Final = (  # a silent rail is not asked about every instruction while something else is measured
     "execution.query_after_seconds=3600", "execution.doubt_after_seconds=7200", "tracker.executing_after_seconds=86400",
@@ -153,6 +155,11 @@ def growth(flow: str, topology: str, payments: int, note: Note) -> Run:
     )  # fmt: skip
 
 
+def overloaded(flow: str, topology: str, payments: int, note: Note) -> Run:
+    """Three times as many orders as the machine takes: the rate beside its best, memory, what was acknowledged."""
+    return _run("overload", flow, topology, payments, **overload(flow, topology, payments, note))
+
+
 def planned(
     scenario: str | None,
     flow: str | None,
@@ -165,7 +172,9 @@ def planned(
     flows = (flow,) if flow else ("orchestrated", "choreographed")
     topologies = (topology,) if topology else ("embedded", "partitioned")
     wide = topology or "partitioned"
-    for each in (scenario,) if scenario else ("throughput", "latency", "start", "recovery", "in-flight", "growth"):
+    for each in (
+        (scenario,) if scenario else ("throughput", "latency", "start", "recovery", "in-flight", "growth", "overload")
+    ):
         if each == "throughput":
             for place in topologies:
                 for kind in flows:
@@ -183,6 +192,7 @@ def planned(
                 "recovery": (recovery, 10_000),
                 "in-flight": (in_flight, 100_000),
                 "growth": (growth, 100_000),
+                "overload": (overloaded, PAYMENTS),
             }
             measure, size = sizes[each]
             yield lambda measure=measure, size=size: measure(flows[0], wide, payments or size, note)  # type: ignore[misc]

@@ -113,7 +113,7 @@ class SystemUnderTest:
 
     def memory_mb(self) -> float:
         """Memory of all processes together, a page that several share counted once (PSS)."""
-        return sum(_pss_kb(pid) for pid in self.pids().values()) / 1024
+        return sum(pss_mb(pid) for pid in self.pids().values())
 
     def _system(self, command: str, *arguments: str) -> None:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PAYSAGA_")}
@@ -155,9 +155,10 @@ class PeakMemory:
             self.mb = max(self.mb, self._read())
 
 
-def _pss_kb(pid: int) -> int:
+def pss_mb(pid: int) -> float:
+    """A process's memory, with its share of what it shares (PSS); 0 where it is gone."""
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")), 0)
+        return 0.0
+    return next((int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")), 0) / 1024

@@ -14,6 +14,7 @@ from actors.admin.command import DONE, Command, CommandFailed, Invocation
 _FORMATS: Final = ("simple", "sdn", "un")
 _CANCEL_SECONDS: Final = 10.0
 _LOAD_SECONDS: Final = 120.0
+_LETTER: Final = ("id", "at", "type", "actor", "payment_id", "attempts", "cause")
 _BESIDE: Final = ("alt.csv", "ALT.CSV")  # the Treasury's aliases, next to its sdn.csv
 
 
@@ -136,41 +137,62 @@ def block_review(invocation: Invocation) -> int:
 
 
 def list_dead_letters(invocation: Invocation) -> int:
-    """Messages that no handler could take."""
+    """Messages that no handler could take, by their cause, and each of them."""
+    from actors.admin.tables import moment
+    from actors.runtime.queries import by_cause
+
+    limit, screen = invocation.arguments.limit, invocation.screen
     with invocation.reading() as reading:
         letters = reading.dead_letters()
-    columns = ("dead letter", "since", "type", "for", "payment", ">attempts", "cause")
-    rows = [
-        (
-            letter["id"],
-            letter["at"],
-            letter["type"],
-            letter["actor"],
-            letter["payment_id"],
-            letter["attempts"],
-            letter["cause"],
+    groups = by_cause(letters)
+    shown = letters[:limit]
+
+    def render(_: dict[str, Any]) -> None:
+        screen.table(
+            (">letters", "cause", "first", "last", "for example", "what it said"),
+            [
+                (
+                    group["count"],
+                    group["cause"],
+                    moment(group["first_at"]),
+                    moment(group["last_at"]),
+                    group["sample"]["id"],
+                    group["sample"]["cause"],
+                )
+                for group in groups
+            ],
+            empty="there are no dead letters",
         )
-        for letter in letters
-    ]
-    invocation.screen.show(
-        {"dead_letters": letters},
-        lambda _: invocation.screen.table(columns, rows, empty="there are no dead letters"),
-    )
+        if shown:
+            screen.say("")
+            columns = ("dead letter", "since", "type", "for", "payment", ">attempts", "cause")
+            screen.table(columns, [tuple(letter[name] for name in _LETTER) for letter in shown])
+
+    screen.show({"groups": groups, "number": len(letters), "dead_letters": shown}, render)
+    if len(shown) < len(letters):
+        screen.note(f"the oldest {limit} of {len(letters):,} letters; --limit N shows more")
     return DONE
 
 
 def retry_dead_letters(invocation: Invocation) -> int:
-    """Deliver dead letters again; those that fail again come back."""
+    """Have dead letters delivered again, at a bounded pace; those that fail again come back."""
     from actors.messaging.system_messages import RetryDeadLetters
 
     given = invocation.arguments
-    if given.all == bool(given.id):
-        raise CommandFailed("name one dead letter, or give --all", 2)
-    ids = () if given.all else (given.id,)
-    count = _to_dead_letters(invocation, RetryDeadLetters(ids=ids))
-    if not count and not given.all:
-        raise CommandFailed(f"there is no dead letter {given.id}; see dead-letters list")
-    invocation.screen.show({"retried": count}, lambda _: invocation.screen.say(f"{count} delivered again"))
+    if sum((bool(given.id), given.cause is not None, given.all)) != 1:
+        raise CommandFailed("name one dead letter, or give --cause TEXT, or --all", 2)
+    command = RetryDeadLetters(ids=(given.id,) if given.id else (), cause=given.cause or "")
+    count, waiting, silent = _to_dead_letters(invocation, command)
+    if not count and not given.all and not silent:
+        what = f"dead letter {given.id}" if given.id else "dead letter of that cause"
+        raise CommandFailed(f"there is no {what} that does not wait already; see dead-letters list")
+    more = f"; {waiting:,} wait and follow by themselves" if waiting else ""
+    invocation.screen.show(
+        {"retried": count, "waiting": waiting},
+        lambda _: invocation.screen.say(f"{count:,} delivered again{more}"),
+    )
+    if silent:
+        raise CommandFailed(f"{silent}; what other cells have taken up goes on")
     return DONE
 
 
@@ -179,7 +201,9 @@ def drop_dead_letter(invocation: Invocation) -> int:
     from actors.messaging.system_messages import DropDeadLetter
 
     given = invocation.arguments
-    count = _to_dead_letters(invocation, DropDeadLetter(id=given.id, reason=given.reason))
+    count, _, silent = _to_dead_letters(invocation, DropDeadLetter(id=given.id, reason=given.reason))
+    if not count and silent:
+        raise CommandFailed(silent)
     if not count:
         raise CommandFailed(f"there is no dead letter {given.id}; see dead-letters list")
     invocation.screen.show({"dropped": count}, lambda _: invocation.screen.say(f"{given.id} is dropped"))
@@ -247,13 +271,20 @@ def _decide(invocation: Invocation, decision: str) -> int:
     return DONE
 
 
-def _to_dead_letters(invocation: Invocation, command: Any) -> int:
+def _to_dead_letters(invocation: Invocation, command: Any) -> tuple[int, int, str]:
+    """Tell every cell: how many letters it concerned, how many of them wait, and why a cell gave no answer (or "")."""
+    from actors.gateway.client import NoAnswer
     from actors.messaging.envelope import OPERATOR
     from actors.messaging.system_messages import DeadLettersDone
 
+    silent = ""
     with invocation.system() as client:
-        replies = client.broadcast(command, "dead-letters", kind=OPERATOR)
-    return sum(reply.count for reply in replies if isinstance(reply, DeadLettersDone))
+        try:
+            replies = client.broadcast(command, "dead-letters", kind=OPERATOR)
+        except NoAnswer as error:
+            replies, silent = error.partial, str(error)
+    done = [reply for reply in replies if isinstance(reply, DeadLettersDone)]
+    return sum(reply.count for reply in done), sum(reply.waiting for reply in done), silent
 
 
 def _error_of(reply: Any) -> str:
@@ -300,7 +331,12 @@ def _decision_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _retry_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", nargs="?", type=kinds.dead_letter_id)
+    parser.add_argument("--cause", metavar="TEXT", help="all of one cause, as dead-letters list shows it")
     parser.add_argument("--all", action="store_true", help="all of them")
+
+
+def _letters_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", type=kinds.count, default=100, metavar="N", help="at most so many letters (100)")
 
 
 def _drop_arguments(parser: argparse.ArgumentParser) -> None:
@@ -346,10 +382,17 @@ COMMANDS = (
         arguments=_decision_arguments,
         run=block_review,
     ),
-    Command(name="dead-letters list", help="messages that no handler could take", run=list_dead_letters),
+    Command(
+        name="dead-letters list",
+        help="messages that no handler could take, by cause",
+        arguments=_letters_arguments,
+        run=list_dead_letters,
+    ),
     Command(
         name="dead-letters retry",
-        help="deliver them again",
+        help="deliver them again: one, all of a cause, or all",
+        details="They go at the pace that runtime.retry_rate allows each service, so that what was mended is not "
+        "trampled; what fails again comes back. Until its turn comes a letter stays in the list.",
         arguments=_retry_arguments,
         run=retry_dead_letters,
     ),

@@ -44,7 +44,7 @@ def pay(invocation: Invocation) -> int:
     timeout = given.timeout or DEFAULT_WAIT_SECONDS
     try:
         with invocation.system() as client:
-            document = pay_one(client, invocation.data, order, timeout if given.wait else None)
+            document = pay_one(client, invocation.data, order, timeout if given.wait else None, given.timeout)
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted; whether the order was taken, the same again with --key {key} tells, and pays once"
@@ -67,7 +67,14 @@ def submit(invocation: Invocation) -> int:
     elif orders:
         try:
             with invocation.system() as client, screen.progress("orders", len(orders)) as advance:
-                submission.send(client, orders, advance)
+                submission.send(
+                    client,
+                    orders,
+                    advance,
+                    lambda busy: advance.slowed(f"busy, again in {busy.retry_after_ms} ms: {busy.reason}"),
+                )
+            if submission.busy_answers:
+                screen.note(f"the system was busy: it asked {submission.busy_answers:,} times to come again later")
             if given.wait:
                 _wait_for_batch(invocation, submission, given.timeout or DEFAULT_WAIT_SECONDS)
         except KeyboardInterrupt:
@@ -242,7 +249,7 @@ def _wait_arguments(parser: argparse.ArgumentParser, until: str) -> None:
         "--timeout",
         type=kinds.seconds,
         metavar="S",
-        help=f"wait at most so many seconds (default {DEFAULT_WAIT_SECONDS:g})",
+        help=f"wait, and try while the system is busy, at most so many seconds (default {DEFAULT_WAIT_SECONDS:g})",
     )
 
 
@@ -281,7 +288,8 @@ COMMANDS = (
         name="pay",
         help="pay somebody",
         details="With --wait: exit 0 completed; 3 rejected, cancelled or returned; 4 held, needs attention, "
-        "or out of time.",
+        "or out of time. Without --wait and --timeout a system that is busy says so, with the time after which to "
+        "try again (exit 1).",
         arguments=_pay_arguments,
         run=pay,
     ),
