@@ -13,12 +13,14 @@ class Message:
     `progress` is what an observer may say of the payment once this message is under way (`debiting`,
     `held`, `completed`, …), or None when it says nothing new. `logged` is False for what
     adds nothing to the payment's story. `from_clients` is True for what a client of the gateway may send: all else is
-    said by actors alone. None of them is ever transmitted.
+    said by actors alone. None of them is ever transmitted. `codec_version` grows when a message changes in another
+    way than by a field at its end, and then what was stored before needs an upcaster (`codec.upcast`).
     """
 
     progress: ClassVar[str | None] = None
     logged: ClassVar[bool] = True
     from_clients: ClassVar[bool] = False
+    codec_version: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
