@@ -116,9 +116,7 @@ def test_without_an_upcaster_the_older_version_is_refused_by_name(knock: type[Kn
 
 
 @pytest.mark.parametrize("fields", [[], ["front"], ["front", "x"], ["front", None]])
-def test_fields_that_an_upcaster_cannot_use_are_refused_and_nothing_else(
-    knock: type[Knock], fields: list[Any]
-) -> None:
+def test_fields_that_an_upcaster_cannot_use_are_refused_and_nothing_else(knock: type[Knock], fields: list[Any]) -> None:
     """What is stored may be damaged: an upcaster's own error ends no process."""
     codec.upcast("Knock", second_knock)
     with pytest.raises(CannotDecode):
