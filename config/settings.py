@@ -239,9 +239,14 @@ def write_effective(settings: Settings, data: Path) -> None:
     path = data / EFFECTIVE
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(".settings.json")
-    draft.write_text(settings.model_dump_json(indent=1), "utf-8")
-    draft.chmod(0o600)
+    draft.unlink(missing_ok=True)
+    with open(draft, "w", encoding="utf-8", opener=_for_the_owner) as file:
+        file.write(settings.model_dump_json(indent=1))
     draft.replace(path)
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def effective_settings(data: Path) -> Settings:

@@ -21,17 +21,16 @@ from typing import Any
 from actors import assembly
 from actors.disbursement import model as disbursement
 from actors.disbursement.messages import SubmitPayment
+from actors.ledger.messages import AccountDebited, DebitAccount
 from actors.messaging import codec
 from actors.messaging.envelope import Envelope
-from actors.ledger.messages import AccountDebited, DebitAccount
 from actors.messaging.message import Message
 from actors.messaging.system_messages import Failed
 from actors.notification.messages import MailTaken, SendMail
-from actors.payment.messages import StepTimedOut
 from actors.payment import store as sagas
+from actors.payment.messages import StepTimedOut
 from actors.payment.model import State
 from actors.vocabulary.money import Money
-from actors.vocabulary.reason import Reason
 
 FOLDER = Path(__file__).parent
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678_901, UTC)
@@ -158,24 +157,25 @@ def _sample(stored: str, type_: str, data: bytes) -> Sample:
 
 def meaning(value: Any) -> Any:
     """A decoded value as JSON that says every field by name."""
+    if isinstance(value, Envelope):
+        return {"": "Envelope", **{name: meaning(field) for name, field in value._asdict().items()}}
     if dataclasses.is_dataclass(value):
         fields = {each.name: meaning(getattr(value, each.name)) for each in dataclasses.fields(value)}
         return {"": type(value).__name__, **fields}
-    if isinstance(value, Envelope):
-        return {"": "Envelope", **{name: meaning(field) for name, field in value._asdict().items()}}
-    if isinstance(value, list | tuple):
-        return [meaning(item) for item in value]
     if isinstance(value, dict):
         return {str(key): meaning(item) for key, item in value.items()}
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return value // timedelta(microseconds=1)
-    if isinstance(value, Reason):
-        return [value.code, value.text]
+    for kind, said in _SAID.items():
+        if isinstance(value, kind):
+            return said(value)
     return value
+
+
+_SAID: dict[Any, Callable[[Any], Any]] = {
+    (list, tuple): lambda values: [meaning(item) for item in values],
+    bytes: bytes.hex,
+    (datetime, date): lambda moment: moment.isoformat(),
+    timedelta: lambda span: span // timedelta(microseconds=1),
+}
 
 
 def still_means(now: Any, then: Any) -> bool:
