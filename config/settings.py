@@ -22,6 +22,7 @@ from pydantic_settings import (
 CONFIG: Final = Path(__file__).parent
 SAMPLES: Final = CONFIG / "samples"
 EMBEDDED: Final = CONFIG / "embedded.toml"  # what `start` uses unless told otherwise
+LONGEST_FILE: Final = 64 * 1024  # bytes; ten times all settings there are with their comments
 EFFECTIVE: Final = "run/settings.json"  # in the data directory: what the running system was started with
 
 
@@ -257,7 +258,7 @@ def effective_settings(data: Path) -> Settings:
     """
     path = data / EFFECTIVE
     try:
-        return Settings.model_validate_json(path.read_text("utf-8"))
+        return Settings.model_validate_json(path.read_bytes())
     except OSError as error:
         raise BadSettings(f"{path} can't be read ({error.strerror}); start the system in {data} first") from error
     except ValidationError as error:
@@ -273,11 +274,15 @@ def section_of(name: str) -> type[BaseModel] | None:
 
 def _file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        with open(path, "rb") as file:
+            content = file.read(LONGEST_FILE + 1)
+        if len(content) <= LONGEST_FILE:
+            return tomllib.loads(content.decode())
     except OSError as error:
         raise BadSettings(f"the configuration {path} can't be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: no TOML, no UTF-8, a number of thousands of digits
         raise BadSettings(f"the configuration {path} is not TOML: {error}") from error
+    raise BadSettings(f"the configuration {path} has more than {LONGEST_FILE} bytes; name a TOML file of settings")
 
 
 def _environment() -> dict[str, Any]:
@@ -308,9 +313,11 @@ def _put(values: dict[str, Any], key: str, text: str) -> None:
     if name not in fields:
         raise BadSettings(f"setting {key} does not exist; docs/reference/settings.md lists them")
     at = values.setdefault(section, {}) if section else values
+    if not isinstance(at, dict):
+        raise BadSettings(f"setting {section}: it is a section, not {at!r}")
     try:
         at[name] = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         at[name] = text
 
 
@@ -323,4 +330,5 @@ def _sentence(error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"setting {where} does not exist; docs/reference/settings.md lists them"
-    return f"setting {where}: {first['msg']}, not {first['input']!r}"
+    shown = repr(first["input"])
+    return f"setting {where}: {first['msg']}, not {shown if len(shown) <= 200 else shown[:200] + '…'}"
