@@ -78,7 +78,7 @@ class Unanswered:
     inbox: deque[Answered]  # where its reply goes
     item: Any = None  # what the caller knows it by
     follows: bool = False  # `PaymentAccepted` and `Awaited` both come, in either order: two cells send them
-    heard: set[type] = field(default_factory=set)  # which of the two has come
+    heard: set[Any] = field(default_factory=set)  # of which of the two classes one has come
     place: int = 0  # on this connection, counted from 1; 0 while it waits to be sent
     busy: Busy | None = None  # the last word of the gateway
     due: float = 0.0  # monotonic seconds; when it is sent (again)

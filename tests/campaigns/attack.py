@@ -316,6 +316,7 @@ def never_read(target: Target, outcome: Outcome, until: float) -> None:
         if len(kept) > 60:
             kept.pop(0).close()
     for connection in kept:
+        connection.settimeout(0.02)
         outcome.closed += is_closed(connection)
         connection.close()
 

@@ -75,9 +75,13 @@ def by_coverage(name: str, seconds: float, seed: int) -> int:
     with tempfile.TemporaryDirectory() as corpus:
         for number, data in enumerate(targets.TARGETS[name][2]):
             (Path(corpus) / str(number)).write_bytes(data)
-        command = [sys.executable, "-m", "tests.campaigns.fuzz", "--inside", name, corpus,
-                   f"-max_total_time={seconds:.0f}", f"-seed={seed}", f"-rss_limit_mb={MEMORY_MB}", f"-max_len={LONGEST_INPUT}", "-timeout=20",
-                   "-print_final_stats=1", f"-artifact_prefix={tempfile.gettempdir()}/paysaga-fuzz-"]  # fmt: skip
+        limits = (f"-max_total_time={seconds:.0f}", f"-rss_limit_mb={MEMORY_MB}", "-timeout=20", "-print_final_stats=1")
+        where = (
+            f"-seed={seed}",
+            f"-max_len={LONGEST_INPUT}",
+            f"-artifact_prefix={tempfile.gettempdir()}/paysaga-fuzz-",
+        )
+        command = [sys.executable, "-m", "tests.campaigns.fuzz", "--inside", name, corpus, *limits, *where]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise targets.Finding(f"{name}:\n{done.stdout[-3_000:]}\n{done.stderr[-5_000:]}")
