@@ -2,8 +2,9 @@
 
 Loopback only, and only a system that it starts itself, in a directory of its own. Every kind of attack gets its share
 of the time, on every port and on the Unix socket, while payments go on. The table says of each kind how often it was
-tried, how many connections the system closed, how many bombs were decoded (0, or the system is broken), how much its
-processes' memory grew, how many files the busiest of them had open, and how many payments were served meanwhile.
+tried, how many connections the system closed within a second, how many bombs were decoded (0, or the system is
+broken), how much its processes' memory grew, the most that one of them has had until then, how many files the busiest
+of them had open, and how many payments were served meanwhile.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class Outcome:
     decoded: int = 0
     rss_growth_kb: int = 0
     descriptors: int = 0  # of the process that has most of them
+    peak_rss_mb: int = 0  # of the process that ever had most, until then
     payments: int = 0
 
 
@@ -93,6 +95,14 @@ class Target:
     def descriptors(self) -> int:
         """Open files and connections of the process that has most of them."""
         return max(psutil.Process(pid).num_fds() for pid in self.system.pids().values())
+
+    def peak_rss_mb(self) -> int:
+        """The most that any of the processes has ever had in memory."""
+        found = []
+        for pid in self.system.pids().values():
+            line = next(each for each in Path(f"/proc/{pid}/status").read_text().splitlines() if "VmHWM" in each)
+            found.append(int(line.split()[1]) // 1024)
+        return max(found)
 
     def rss(self) -> int:
         """Resident bytes of all processes."""
@@ -414,22 +424,25 @@ def _attacked(target: Target, payer: Payer, name: str, seconds: float) -> Outcom
     outcome.descriptors = max(outcome.descriptors, target.descriptors())
     outcome.decoded = len(list(target.evidence.iterdir()))
     outcome.rss_growth_kb = (target.rss() - rss) // 1024
+    outcome.peak_rss_mb = target.peak_rss_mb()
     outcome.payments = payer.paid - paid
     return outcome
 
 
 def table(outcomes: list[Outcome]) -> str:
     """The outcomes for people."""
-    lines = [f"{'attack':50} {'tries':>9} {'closed':>9} {'decoded':>8} {'RSS growth':>11} {'files':>6} {'payments':>9}"]
+    titles = f"{'attack':50} {'tries':>9} {'closed':>9} {'decoded':>8} {'RSS growth':>11}"
+    lines = [f"{titles} {'peak':>7} {'files':>6} {'payments':>9}"]
     total = Outcome("in all")
     for each in outcomes:
         total.descriptors = max(total.descriptors, each.descriptors)
+        total.peak_rss_mb = max(total.peak_rss_mb, each.peak_rss_mb)
         for field in ("tries", "closed", "decoded", "rss_growth_kb", "payments"):
             setattr(total, field, getattr(total, field) + getattr(each, field))
     for each in (*outcomes, total):
         lines.append(
             f"{each.attack:50} {each.tries:>9,} {each.closed:>9,} {each.decoded:>8}"
-            f" {each.rss_growth_kb / 1024:>8.1f} MB {each.descriptors:>6} {each.payments:>9,}"
+            f" {each.rss_growth_kb / 1024:>8.1f} MB {each.peak_rss_mb:>4} MB {each.descriptors:>6} {each.payments:>9,}"
         )
     return "\n".join(lines)
 

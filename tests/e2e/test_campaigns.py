@@ -16,6 +16,7 @@ def test_a_system_under_attack_at_every_door_serves_on(tmp_path: Path) -> None:
     assert all(each.tries for each in outcomes)
     assert sum(each.decoded for each in outcomes) == 0
     assert sum(each.rss_growth_kb for each in outcomes) < 300 * MEGABYTE
+    assert max(each.peak_rss_mb for each in outcomes) < 600
     assert max(each.descriptors for each in outcomes) < 700
     for log in (tmp_path / "data" / "logs").glob("*.log"):
         said = [line for line in log.read_text().splitlines() if "refused" in line or "closed; the last" in line]
