@@ -22,6 +22,7 @@ from pydantic_settings import (
 CONFIG: Final = Path(__file__).parent
 SAMPLES: Final = CONFIG / "samples"
 EMBEDDED: Final = CONFIG / "embedded.toml"  # what `start` uses unless told otherwise
+LONGEST_FILE: Final = 64 * 1024  # bytes; ten times all settings there are with their comments
 EFFECTIVE: Final = "run/settings.json"  # in the data directory: what the running system was started with
 
 
@@ -308,9 +309,14 @@ def write_effective(settings: Settings, data: Path) -> None:
     path = data / EFFECTIVE
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(".settings.json")
-    draft.write_text(settings.model_dump_json(indent=1), "utf-8")
-    draft.chmod(0o600)
+    draft.unlink(missing_ok=True)
+    with open(draft, "w", encoding="utf-8", opener=_for_the_owner) as file:
+        file.write(settings.model_dump_json(indent=1))
     draft.replace(path)
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def effective_settings(data: Path) -> Settings:
@@ -321,7 +327,7 @@ def effective_settings(data: Path) -> Settings:
     """
     path = data / EFFECTIVE
     try:
-        return Settings.model_validate_json(path.read_text("utf-8"))
+        return Settings.model_validate_json(path.read_bytes())
     except OSError as error:
         raise BadSettings(f"{path} can't be read ({error.strerror}); start the system in {data} first") from error
     except ValidationError as error:
@@ -337,11 +343,15 @@ def section_of(name: str) -> type[BaseModel] | None:
 
 def _file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        with open(path, "rb") as file:
+            content = file.read(LONGEST_FILE + 1)
+        if len(content) <= LONGEST_FILE:
+            return tomllib.loads(content.decode())
     except OSError as error:
         raise BadSettings(f"the configuration {path} can't be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: no TOML, no UTF-8, a number of thousands of digits
         raise BadSettings(f"the configuration {path} is not TOML: {error}") from error
+    raise BadSettings(f"the configuration {path} has more than {LONGEST_FILE} bytes; name a TOML file of settings")
 
 
 def _environment() -> dict[str, Any]:
@@ -372,9 +382,11 @@ def _put(values: dict[str, Any], key: str, text: str) -> None:
     if name not in fields:
         raise BadSettings(f"setting {key} does not exist; docs/reference/settings.md lists them")
     at = values.setdefault(section, {}) if section else values
+    if not isinstance(at, dict):
+        raise BadSettings(f"setting {section}: it is a section, not {at!r}")
     try:
         at[name] = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         at[name] = text
 
 
@@ -389,4 +401,5 @@ def _sentence(error: ValidationError) -> str:
         return f"setting {where} does not exist; docs/reference/settings.md lists them"
     if isinstance(first["input"], dict):  # several settings that don't fit each other; the sentence names them
         return f"setting {where}: {first['msg'].removeprefix('Value error, ')}"
-    return f"setting {where}: {first['msg']}, not {first['input']!r}"
+    shown = repr(first["input"])
+    return f"setting {where}: {first['msg']}, not {shown if len(shown) <= 200 else shown[:200] + '…'}"

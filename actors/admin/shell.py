@@ -6,6 +6,7 @@ No command is defined here; how each kind of argument is completed is.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -33,6 +34,8 @@ class AdminShell(cmd2.Cmd):
     def __init__(self, invocation: Invocation, *, interactive: bool) -> None:
         self._invocation = invocation
         history = invocation.data / HISTORY_FILE
+        if interactive:
+            os.umask(0o077)  # the history holds what was typed of payments: the owner's alone, as all beside it
         super().__init__(
             allow_cli_args=False,
             allow_clipboard=False,

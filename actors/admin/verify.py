@@ -264,7 +264,7 @@ def _tree(readers: list[Reader], counted: Counter[str]) -> Iterator[Found]:
         newest = reader.all("SELECT lines FROM log_parts WHERE last_offset > ? ORDER BY part_id", (end - LINES,))
         for line in (line for (packed,) in newest for line in unpack(packed)):
             counted[name] += 1
-            fields = dict(zip(Envelope._fields, line[3], strict=True))
+            fields = dict(zip(Envelope._fields, line[3], strict=False))
             payment_id, cause, message_id = fields["payment_id"], fields["causation_id"], fields["message_id"]
             known.add(hash(message_id))
             if not payment_id:

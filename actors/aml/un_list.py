@@ -19,11 +19,11 @@ _DEPTH = 12
 class _Node:
     """An element with its text, its children and the line where it starts."""
 
-    __slots__ = ("children", "line", "tag", "text")
+    __slots__ = ("children", "line", "tag", "texts")
 
     def __init__(self, tag: str, line: int) -> None:
         self.tag, self.line = tag, line
-        self.text = ""
+        self.texts: list[str] = []  # as they come, one a line or more: joined when they are asked for
         self.children: list[_Node] = []
 
     def all(self, *path: str) -> Iterator[_Node]:
@@ -37,7 +37,7 @@ class _Node:
 
     def value(self, *path: str) -> str:
         """The text of the first descendant at `path` that has any."""
-        return next((text for node in self.all(*path) if (text := " ".join(node.text.split()))), "")
+        return next((text for node in self.all(*path) if (text := " ".join("".join(node.texts).split()))), "")
 
 
 def read_un(content: bytes, source: str) -> list[WatchlistEntry]:
@@ -107,7 +107,7 @@ def _parse(content: bytes, source: str) -> _Node:
         open_nodes.pop()
 
     def text(data: str) -> None:
-        open_nodes[-1].text += data
+        open_nodes[-1].texts.append(data)
 
     def document_type(*_: object) -> None:
         raise BadWatchlist(f"{source} line {parser.CurrentLineNumber} declares a document type, which no list needs.")
@@ -120,4 +120,6 @@ def _parse(content: bytes, source: str) -> _Node:
         parser.Parse(content, True)
     except expat.ExpatError as error:
         raise BadWatchlist(f"{source} line {error.lineno} is not valid XML: {expat.ErrorString(error.code)}.") from None
+    except (LookupError, ValueError) as error:  # an encoding that is none, or takes several bytes a character
+        raise BadWatchlist(f"{source} is in an encoding that can't be read ({error}); save it as UTF-8.") from None
     return open_nodes[0].children[0]

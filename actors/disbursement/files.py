@@ -6,6 +6,7 @@ Knows the files' form alone; what an order must look like stands in `model`. Nev
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -211,7 +212,8 @@ def _split(line: str) -> list[str] | None:
     at = 0
     while True:
         if not line.startswith('"', at):
-            field, comma, _ = line[at:].partition(",")
+            end = line.find(",", at)
+            field, comma = (line[at:end], ",") if end >= 0 else (line[at:], "")
             if '"' in field:
                 return None
             at += len(field)
@@ -254,8 +256,9 @@ def _from_json(line: str) -> Values | str:
         return "the line is not one JSON object"
     given = dict(pairs)
     if len(given) < len(pairs):
-        twice = sorted({repr(key[:40]) for key, _ in pairs if [k for k, _ in pairs].count(key) > 1})
-        return f"the object names {', '.join(twice)} twice"
+        named = Counter(key for key, _ in pairs)
+        twice = sorted(repr(key[:40]) for key, number in named.items() if number > 1)
+        return f"the object names {', '.join(twice[:6])} twice"
     values = tuple(["" if (value := given.pop(column, None)) is None else value for column in COLUMNS])
     if given:
         unknown = ", ".join(repr(key[:40]) for key in list(given)[:6])

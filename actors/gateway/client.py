@@ -15,7 +15,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -37,6 +37,7 @@ CONNECT_TIMEOUT_S: Final = 10.0
 RECONNECT_EVERY_S: Final = 0.05
 READ_BYTES: Final = 1024 * 1024
 PACKET_BYTES: Final = 64 * 1024  # so that the gateway passes on the first while the last are still written
+_BOTH: Final = frozenset((PaymentAccepted, Awaited))
 _TARGET: Final = Envelope._fields.index("target")
 WINDOW: Final = 2_000  # unanswered orders of one `submit`; the gateway stops reading at 4,096
 
@@ -84,7 +85,8 @@ class Unanswered:
     packed: bytes
     inbox: deque[Answered]  # where its reply goes
     item: Any = None  # what the caller knows it by
-    follows: bool = False  # a second reply comes after a `PaymentAccepted`
+    follows: bool = False  # `PaymentAccepted` and `Awaited` both come, in either order: two cells send them
+    heard: set[Any] = field(default_factory=set)  # of which of the two classes one has come
     place: int = 0  # on this connection, counted from 1; 0 while it waits to be sent
     busy: Busy | None = None  # the last word of the gateway
     due: float = 0.0  # monotonic seconds; when it is sent (again)
@@ -512,7 +514,8 @@ class Client:
         except CannotDecode as error:
             cause = f"the answer can't be read: {error}"
             reply = Failed(failed_message_id=unanswered.message_id, failed_type=unanswered.type, cause=cause)
-        if not (unanswered.follows and isinstance(reply, PaymentAccepted)):
+        unanswered.heard.add(type(reply))
+        if not unanswered.follows or type(reply) not in _BOTH or unanswered.heard >= _BOTH:
             del self._unanswered[place]
             unanswered.place = 0
         if isinstance(reply, Busy) and not unanswered.impatient:

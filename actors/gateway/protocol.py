@@ -36,6 +36,7 @@ SOCKET: Final = "socket"
 _LONGEST_PATH_BYTES: Final = 107  # sun_path has 108, the last one a zero
 _LENGTH_BYTES: Final = 4
 _LONG_ARRAY: Final = b"\xdd"
+_FEW_BYTES: Final = 64 * 1024  # what so short a packet can make in memory needs no counting
 
 
 def packet(kind: str, *values: Any) -> bytes:
@@ -56,9 +57,14 @@ def _with_length(body: bytes) -> bytes:
 
 
 class Incoming:
-    """Gathers one connection's bytes and gives out whole packets."""
+    """Gathers one connection's bytes and gives out whole packets.
 
-    def __init__(self) -> None:
+    With `containers` a packet that holds more arrays and maps is refused before they fill the memory: one byte
+    each on the wire, they take seventy there.
+    """
+
+    def __init__(self, containers: int | None = None) -> None:
+        self._containers = containers
         self._gathered = bytearray()
         self._at = 0  # what lies before has been given out
 
@@ -85,21 +91,40 @@ class Incoming:
             return None
         self._at = start + length
         with memoryview(gathered) as view, view[start : self._at] as body:
-            return _unpacked(body)
+            return _unpacked(body, self._containers if length > _FEW_BYTES else None)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much is kept of packets that have not been given out."""
+        return len(self._gathered) - self._at
 
     def _forget_read(self) -> None:
         del self._gathered[: self._at]
         self._at = 0
 
 
-def _unpacked(body: memoryview) -> list[Any]:
+def _unpacked(body: memoryview, containers: int | None) -> list[Any]:
+    count = None if containers is None else _Count(containers)
     try:
-        values = msgpack.unpackb(body, strict_map_key=False)
+        values = msgpack.unpackb(body, strict_map_key=False, list_hook=count, object_hook=count)
     except (ValueError, TypeError, msgpack.UnpackException) as error:  # TypeError: a list as a map's key
         raise CannotDecode(f"not msgpack: {error}") from error
     if not isinstance(values, list) or not values or not isinstance(values[0], str):
         raise CannotDecode("a packet is an array that starts with its kind")
     return values
+
+
+class _Count:
+    """Lets so many arrays and maps pass."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def __call__(self, container: Any) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError("it holds too many arrays and maps")
+        return container
 
 
 @contextlib.contextmanager

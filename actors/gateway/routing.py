@@ -338,7 +338,9 @@ def _must_be_sendable(fields: Any) -> None:
     message = fields[1]
     if len(message) != 2 or type(message[0]) is not str or type(message[1]) is not list:
         raise CannotDecode("a message is its name and the array of its fields")
-    known = codec.type_names.get(message[0])
+    if codec.is_old_name(message[0]):  # what it stands for today is known only once it is read
+        raise CannotDecode(f"a client may not send a {message[0][:80]}: that is how an earlier version called it")
+    known = codec.class_called(message[0])
     if known is not None and not known.from_clients:  # a name that nobody knows is answered by the cell, in words
         raise CannotDecode(f"a client may not send a {message[0]}: actors alone say that")
     if fields[2] != COMMAND and fields[2] != OPERATOR:

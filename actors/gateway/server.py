@@ -34,7 +34,14 @@ log = logging.getLogger(__name__)
 READ_BYTES: Final = 256 * 1024  # of one client per round, so that none starves the others
 CLIENTS: Final = 512
 BACKLOG: Final = 128
-ALL_UNSENT_BYTES: Final = 256 * 1024 * 1024  # replies that all clients together have not read
+CONTAINERS: Final = 65_536  # arrays and maps in one client's packet
+GATHERED_BYTES: Final = 128 * 1024 * 1024  # of all clients' packets that are not whole yet
+UNSENT_TOTAL_BYTES: Final = 256 * 1024 * 1024  # of what all clients have yet to read
+CONTROLS: Final = 64  # requests to the supervisor that one client may have open
+CONTROLS_TOTAL: Final = 512  # that all of them may have open
+CONTROL_BYTES: Final = 64 * 1024  # of one such request
+LOG_SECONDS: Final = 10
+FIRST_PACKET_SECONDS: Final = 10  # for whoever connects to say something
 PACKET_BYTES: Final = 1024 * 1024  # replies of one frame are sent in packets of about this size
 
 
@@ -48,10 +55,14 @@ class Connection:
 
     socket: socket.socket
     client: Correspondent
-    incoming: Incoming = field(default_factory=Incoming)
+    incoming: Incoming = field(default_factory=lambda: Incoming(CONTAINERS))
     unsent: bytearray = field(default_factory=bytearray)
     events: int = select.EPOLLIN
     paused: bool = False  # not read from, since too much of it is under way
+    spoken: bool = False  # a whole packet has come
+    accepted_at: float | None = None  # as `tick` counts; None until it has looked
+    gathered: int = 0  # bytes of packets that are not whole yet
+    asked: int = 0  # requests to the supervisor that are not answered
 
 
 class Server:
@@ -71,6 +82,10 @@ class Server:
         self._requests: list[tuple[int, dict[str, Any]]] = []
         self._asked: dict[int, tuple[Connection, int]] = {}
         self._numbers = 0
+        self._closed = 0
+        self._quiet_until = 0.0
+        self._gathered = 0
+        self._unsent = 0
 
     @classmethod
     def of(cls, data: Path, incarnation: int) -> Server:
@@ -161,7 +176,9 @@ class Server:
         asked = self._asked.pop(number, None)
         if asked is not None:
             connection, theirs = asked
+            connection.asked -= 1
             self._send(connection, packet(protocol.CONTROLLED, theirs, answer))
+            self._resume()
 
     def introduce(self, addresses: Mapping[str, Any], now: float) -> None:
         """Take note of where the cells are, and tell the clients which of them have been replaced."""
@@ -175,6 +192,11 @@ class Server:
         self.routing.tick(now)
         self._hand_out(self.routing.refusals())
         self._resume()
+        for connection in [each for each in self._connections.values() if not each.spoken]:
+            if connection.accepted_at is None:
+                connection.accepted_at = now
+            elif now - connection.accepted_at > FIRST_PACKET_SECONDS:
+                self._put_out(connection, "it said nothing")
 
     def report(self) -> dict[str, Any]:
         """What `status` says about the gateway."""
@@ -199,7 +221,7 @@ class Server:
                 accepted, _ = listening.accept()
             except OSError:  # none left, or none to be had at present
                 return
-            if len(self._connections) >= CLIENTS:
+            if len(self._connections) >= CLIENTS and not self._make_room():
                 accepted.close()
                 continue
             accepted.setblocking(False)
@@ -207,6 +229,26 @@ class Server:
             self._connections[accepted.fileno()] = connection
             self._of_client[connection.client] = connection
             self._epoll.register(accepted, select.EPOLLIN)
+
+    def _make_room(self) -> bool:
+        """Put out the oldest of those that have not said a word; whether there was one."""
+        silent = next((each for each in self._connections.values() if not each.spoken), None)
+        if silent is None:
+            return False
+        self._put_out(silent, "too many connections that say nothing")
+        return True
+
+    def _put_out(self, connection: Connection, why: str) -> None:
+        self._note(why)
+        self._drop(connection)
+
+    def _note(self, why: str) -> None:
+        """Log the first connection that was closed at once, and then how many there were, once in a while."""
+        self._closed += 1
+        now = time.monotonic()
+        if now >= self._quiet_until:
+            log.warning("%d client connection(s) closed; the last one: %s", self._closed, why)
+            self._closed, self._quiet_until = 0, now + LOG_SECONDS
 
     def _read(self, connection: Connection) -> None:
         try:
@@ -223,26 +265,43 @@ class Server:
 
     def _take(self, connection: Connection) -> None:
         """Act on the whole packets that have come, unless too much of this client is under way already."""
-        client, routing = connection.client, self.routing
         try:
-            while not routing.is_full(client):
+            while not self._is_full(connection):
                 values = connection.incoming.packet()
                 if values is None:
                     break
+                connection.spoken = True
                 self._act(connection, values)
         except CannotDecode as error:
-            log.warning("a client's connection was closed: %s", error)
-            self._drop(connection)
+            self._put_out(connection, str(error))
             return
-        connection.paused = routing.is_full(client)
+        if connection.socket.fileno() not in self._connections:  # put out while it was answered
+            return
+        connection.paused = self._is_full(connection)
         self._watch(connection)
+        self._gathered += connection.incoming.waiting_bytes - connection.gathered
+        connection.gathered = connection.incoming.waiting_bytes
+        if self._gathered > GATHERED_BYTES:
+            greatest = max(self._connections.values(), key=lambda each: each.gathered)
+            self._put_out(greatest, "too much of packets that don't end")
+
+    def _is_full(self, connection: Connection) -> bool:
+        """Whether nothing more is to be read from it for now."""
+        return connection.asked >= CONTROLS or self.routing.is_full(connection.client)
 
     def _act(self, connection: Connection, values: list[Any]) -> None:
         match values:
             case [protocol.SEND, list(envelopes)]:
                 self.routing.accept(connection.client, envelopes)
             case [protocol.CONTROL, int(number), dict(request)]:
+                if len(packet(protocol.CONTROL, request)) > CONTROL_BYTES:
+                    raise CannotDecode(f"a request to the supervisor has at most {CONTROL_BYTES} bytes")
+                if len(self._asked) >= CONTROLS_TOTAL:
+                    busy = {"error": "too much is asked of the supervisor just now; ask again"}
+                    self._send(connection, packet(protocol.CONTROLLED, number, busy))
+                    return
                 self._numbers += 1
+                connection.asked += 1
                 self._asked[self._numbers] = (connection, number)
                 self._requests.append((self._numbers, request))
             case [protocol.HELLO]:
@@ -262,7 +321,7 @@ class Server:
     def _resume(self) -> None:
         """Read again from those of whom enough has been handled."""
         for connection in list(self._connections.values()):
-            if connection.paused and not self.routing.is_full(connection.client):
+            if connection.paused and not self._is_full(connection):
                 self._take(connection)
 
     def _hand_out(self, replies: Replies) -> None:
@@ -274,17 +333,17 @@ class Server:
                 self._send(connection, part)
 
     def _send(self, connection: Connection, data: bytes) -> None:
+        if connection.socket.fileno() not in self._connections:
+            return
         connection.unsent += data
+        self._unsent += len(data)
         if len(connection.unsent) == len(data):  # otherwise it goes once the socket takes more
             self._flush(connection)
-        elif len(connection.unsent) > self._unsent_bytes or (
-            len(connection.unsent) > PACKET_BYTES and self._all_unsent() > ALL_UNSENT_BYTES
-        ):
-            log.warning("a client's connection was closed: it doesn't read its replies")
-            self._drop(connection)
-
-    def _all_unsent(self) -> int:
-        return sum(len(each.unsent) for each in self._connections.values())
+        if len(connection.unsent) > self._unsent_bytes:
+            self._put_out(connection, "it doesn't read its replies")
+        elif self._unsent > UNSENT_TOTAL_BYTES:
+            greatest = max(self._connections.values(), key=lambda each: len(each.unsent))
+            self._put_out(greatest, "too much waits for those who don't read their replies")
 
     def _flush(self, connection: Connection) -> None:
         try:
@@ -295,6 +354,7 @@ class Server:
             self._drop(connection)
             return
         del connection.unsent[:sent]
+        self._unsent -= sent
         self._watch(connection)
 
     def _watch(self, connection: Connection) -> None:
@@ -308,6 +368,8 @@ class Server:
         if self._connections.pop(descriptor, None) is None:
             return
         self._of_client.pop(connection.client, None)
+        self._gathered -= connection.gathered
+        self._unsent -= len(connection.unsent)
         self.routing.forget(connection.client)
         self._asked = {number: asked for number, asked in self._asked.items() if asked[0] is not connection}
         self._epoll.unregister(descriptor)

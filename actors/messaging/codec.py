@@ -1,7 +1,10 @@
 """Messages to and from msgpack arrays, by functions built once per class; no pickle, no class lookups by path.
 
 A dataclass becomes the array of its fields in order. Fields may be added at a class's end with a default:
-an older array then decodes with that default.
+an older array then decodes with that default. Any other change of a message gives it a new name, or a new
+`codec_version` (which becomes part of its name), and says by `upcast` what the old one means today.
+
+Source: docs/design/0013-upgrades.md.
 """
 
 from __future__ import annotations
@@ -25,7 +28,15 @@ PLAIN = (str, int, float, bool, bytes, type(None), Any)
 
 _last = (EPOCH, 0)
 
+SHORTEST_ENVELOPE = 12  # fields of an envelope in the first release; later ones were added at the end, with a default
+UPCASTS_AT_MOST = 32  # from one old name to the next; more would be a circle
+
+Upcaster = Callable[[list[Any]], tuple[str, list[Any]]]
+
 type_names: dict[str, type[Message]] = {}
+_wired: dict[str, type[Message]] = {}  # by the name that travels
+_wire_names: dict[type, str] = {}
+_upcasters: dict[str, Upcaster] = {}
 _encoders: dict[type, Callable[[Any], list[Any]]] = {}
 _decoders: dict[type, Callable[[list[Any]], Any]] = {}
 
@@ -61,7 +72,10 @@ def register(*classes: type[Message]) -> None:
         known = type_names.setdefault(cls.__name__, cls)
         if known is not cls:
             raise DuplicateMessageName(f"{cls.__module__} and {known.__module__} both define {cls.__name__}")
+        if wire_name(cls) in _upcasters:
+            raise DuplicateMessageName(f"{wire_name(cls)} is an old name, which is read as something else")
         _build(cls)
+        _wired[wire_name(cls)] = cls
 
 
 def register_module(module: types.ModuleType) -> None:
@@ -69,6 +83,35 @@ def register_module(module: types.ModuleType) -> None:
     for value in vars(module).values():
         if isinstance(value, type) and issubclass(value, Message) and value.__module__ == module.__name__:
             register(value)
+
+
+def wire_name(cls: type[Message]) -> str:
+    """The name under which a class's messages travel and are stored: `Name`, from its second version on `Name/2`."""
+    version = getattr(cls, "codec_version", 1)
+    return cls.__name__ if version == 1 else f"{cls.__name__}/{version}"
+
+
+def upcast(old_name: str, to: Upcaster) -> None:
+    """Read what was stored under `old_name` as what it means today: `to` makes from its fields a newer name and fields.
+
+    For a message that was renamed, removed or changed in another way than by a field at its end; stands beside the
+    class that took its place. `to` may name another old one: upcasters form a chain, each written once and left alone.
+
+    Raises:
+        DuplicateMessageName: a class has that name now, or it has an upcaster already.
+    """
+    if old_name in _wired or _upcasters.setdefault(old_name, to) is not to:
+        raise DuplicateMessageName(f"{old_name} is still a message's name, or has an upcaster already")
+
+
+def is_old_name(name: str) -> bool:
+    """Whether messages of this name are only read, from what an earlier version has stored."""
+    return name in _upcasters
+
+
+def class_called(name: str) -> type[Message] | None:
+    """The class whose messages travel under this name today."""
+    return _wired.get(name)
 
 
 def to_fields(message: Message) -> list[Any]:
@@ -82,9 +125,10 @@ def from_fields(name: str, fields: list[Any]) -> Message:
     Raises:
         CannotDecode: no such class, or its fields don't fit it.
     """
-    cls = type_names.get(name)
+    cls = _wired.get(name)
     if cls is None:
-        raise CannotDecode(f"no message is called {name!r}")
+        name, fields = _upcast(name, fields)
+        cls = _wired[name]
     try:
         message: Message = _decoders[cls](fields)
     except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
@@ -92,9 +136,24 @@ def from_fields(name: str, fields: list[Any]) -> Message:
     return message
 
 
+def _upcast(name: str, fields: list[Any]) -> tuple[str, list[Any]]:
+    old_name = name
+    for _ in range(UPCASTS_AT_MOST):
+        upcaster = _upcasters.get(name)
+        if upcaster is None:
+            raise CannotDecode(f"no message is called {name!r}")
+        try:
+            name, fields = upcaster(fields)
+        except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
+            raise CannotDecode(f"these are not the fields of a {name}: {error}") from error
+        if name in _wired:
+            return name, fields
+    raise CannotDecode(f"the upcasters of {old_name!r} lead in a circle")
+
+
 def encode(message: Message) -> bytes:
     """One message with its name as bytes."""
-    return pack([type(message).__name__, to_fields(message)])
+    return pack(_pair_of(message))
 
 
 def decode(data: bytes) -> Message:
@@ -127,7 +186,7 @@ def unpack(data: bytes) -> Any:
 
 def _pair_of(message: Any) -> tuple[str, list[Any]]:
     cls = type(message)
-    return cls.__name__, _encoders[cls](message)
+    return _wire_names[cls], _encoders[cls](message)
 
 
 # One packer for all calls: making one costs as much as packing a small message. It asks `_pair_of` for what it
@@ -140,7 +199,7 @@ def envelope_fields(envelope: Envelope) -> list[Any]:
     message = envelope.message
     cls = type(message)
     header: list[Any] = list(envelope)
-    header[1] = (cls.__name__, _encoders[cls](message))
+    header[1] = (_wire_names[cls], _encoders[cls](message))
     return header
 
 
@@ -151,11 +210,18 @@ def envelope_from(values: Any) -> Envelope:
         CannotDecode: `values` is not an envelope, or its message is unknown.
     """
     if type(values) is not list or len(values) != len(Envelope._fields):
-        raise CannotDecode("an envelope has " + ", ".join(Envelope._fields))
+        values = _with_defaults(values)
     if tuple(map(type, values)) != _HEADER:
         raise CannotDecode("an envelope's header is text, but for attempt and slot")
     name, fields = _pair(values[1])
     return Envelope(values[0], from_fields(name, fields), *values[2:])
+
+
+def _with_defaults(values: Any) -> list[Any]:
+    """An envelope that was stored before its header got its newest fields, with these fields' defaults."""
+    if type(values) is list and SHORTEST_ENVELOPE <= len(values) < len(Envelope._fields):
+        return values + [Envelope._field_defaults[field] for field in Envelope._fields[len(values) :]]
+    raise CannotDecode("an envelope has " + ", ".join(Envelope._fields))
 
 
 _HEADER = tuple({"message": list, "attempt": int, "slot": int}.get(field, str) for field in Envelope._fields)
@@ -203,6 +269,7 @@ def _build(cls: type[Any]) -> None:
 
     _encoders[cls] = names["encode"]
     _decoders[cls] = decode
+    _wire_names[cls] = wire_name(cls)
 
 
 def _encode_value(hint: Any, value: Any) -> Any:

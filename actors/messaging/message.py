@@ -14,13 +14,15 @@ class Message:
     `held`, `completed`, …), or None when it says nothing new. `logged` is False for what
     adds nothing to the payment's story. `from_clients` is True for what a client of the gateway may send: all else is
     said by actors alone. `starts_work` is True for what begins something new, and so is refused with `Busy` while there
-    is too much to do already. None of them is ever transmitted.
+    is too much to do already. `codec_version` grows when a message changes in another way than by a field at its end:
+    what was stored before then needs an upcaster (`codec.upcast`). None of them is ever transmitted.
     """
 
     progress: ClassVar[str | None] = None
     logged: ClassVar[bool] = True
     from_clients: ClassVar[bool] = False
     starts_work: ClassVar[bool] = False
+    codec_version: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

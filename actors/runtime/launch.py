@@ -14,6 +14,7 @@ import pickle
 import secrets
 import select
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -83,6 +84,7 @@ def start_system(
         raise ValueError(f"a plan names its data directory absolutely, not as {plan.data!r}")
     for directory in (data, data / "run", data / "logs"):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _close_to_others(directory)
     with _only_one(data, patience):
         if is_running(data) and not (is_stopping(data) and _wait_until_free(data, patience)):
             raise AlreadyRunning(f"a system already runs in {data}")
@@ -202,6 +204,19 @@ def _run_launcher(data: Path, plan: ProcessPlan, patience: timedelta) -> str | N
 
 def _for_the_owner(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+def _close_to_others(directory: Path) -> None:
+    """A directory that was there before may be open to others; nothing in this one is their business."""
+    mode = stat.S_IMODE(directory.stat().st_mode)
+    if mode & 0o077:
+        try:
+            directory.chmod(mode & 0o700)
+        except OSError as error:
+            raise StartRefused(
+                f"{directory} is open to others and can't be closed to them ({error.strerror}); start in a directory"
+                " of your own"
+            ) from error
 
 
 def _make_key(path: Path) -> None:

@@ -77,7 +77,7 @@ def recorded(data: Path) -> list[Recorded]:
     try:
         entries = json.loads((data / "run" / "processes.json").read_text())
         return [Recorded(**entry) for entry in entries]
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return []
 
 

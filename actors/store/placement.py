@@ -150,7 +150,7 @@ def recorded_placement(data: Path) -> Placement | None:
         record = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StoreRefused(f"the map of partitions {path} can't be read ({error}): restore it from a copy") from error
     return _checked(record, path)
 

@@ -8,14 +8,19 @@ import shutil
 import socket
 import stat
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pexpect  # type: ignore[import-untyped]  # ships no types
 import psutil  # type: ignore[import-untyped]  # its stubs are not among our tools
 import pytest
 
-from tests.fakes.installation import ORDINARY_USER, Installation, end
+from tests.fakes.installation import ORDINARY_USER, ROOT, Installation, end
+from tests.fakes.running import eventually
 
+PAY = ("pay", "--debtor", "ACC-1", "--creditor", "Ann", "--creditor-account", "TEST-OK", "--amount", "1",
+       "--currency", "EUR")  # fmt: skip
 PROCESSES = {"admin", "logger", "supervisor", "gateway", "cell-0", "cell-1"}
 
 
@@ -91,8 +96,7 @@ def test_no_pickle_of_a_stranger_is_ever_opened(system: Installation, tmp_path: 
             throw(door, attack)
     opened = system.run("account", "open", "ACC-1", "--currency", "EUR", "--deposit", "10.00")
     assert opened.status == 0, opened.err
-    words = ("--creditor", "Ann", "--creditor-account", "TEST-OK", "--amount", "1", "--currency", "EUR")
-    assert system.run("pay", "--debtor", "ACC-1", *words, "--wait").status == 0
+    assert system.run(*PAY, "--wait").status == 0
     assert [trace for trace in traces if trace.exists()] == []
     assert system.pids() == pids, "no process has fallen"
 
@@ -103,17 +107,58 @@ def test_every_process_listens_on_this_machine_alone(system: Installation) -> No
     assert found == {"127.0.0.1"}
 
 
-def test_only_the_owner_can_read_or_reach_the_system(system: Installation) -> None:
-    """The key signs what processes believe, and the socket takes orders: neither is anybody else's business."""
+def open_to_others(data: Path) -> list[str]:
+    """What anybody but the owner may read, write or list."""
+    found = []
+    for path in (data, *data.rglob("*")):
+        mode = stat.S_IMODE(path.lstat().st_mode)
+        if mode & 0o077 and not path.is_symlink():
+            found.append(f"{path.relative_to(data)} {mode:o}")
+    return found
 
-    def mode(path: Path) -> int:
-        return stat.S_IMODE(path.lstat().st_mode)
 
-    assert mode(system.data) == 0o700
-    assert mode(system.data / "key") == 0o600
-    assert mode(system.data / "socket") == 0o600
-    open_to_others = [str(path) for path in system.data.rglob("*") if mode(path) & 0o077 and not path.is_symlink()]
-    assert open_to_others == []
+@pytest.fixture
+def liberal() -> Iterator[None]:
+    """Whatever makes a file here would let others read it, unless it says otherwise."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("liberal")
+def test_only_the_owner_can_read_or_reach_a_system_that_was_used(tmp_path: Path) -> None:
+    """The key signs what processes believe, the socket takes orders, and the rest is whom somebody pays."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)  # as `mkdir` makes it
+    watchlist = tmp_path / "list.csv"
+    watchlist.write_text("entry_id,name\n1,Viktor Blockov\n")
+    with Installation(data) as system:
+        assert stat.S_IMODE((data / "key").stat().st_mode) == 0o600
+        assert stat.S_IMODE((data / "socket").stat().st_mode) == 0o600
+        for words in (
+            ("account", "open", "ACC-1", "--currency", "EUR", "--deposit", "10.00", "--email", "debtor@example.org"),
+            ("lists", "load", str(watchlist)),
+            (*PAY, "--email", "creditor@example.org", "--wait"),
+            ("payments", "--json"),
+            ("verify",),
+        ):
+            done = system.run(*words)
+            assert done.status == 0, done.err
+        shell = pexpect.spawn(sys.executable, [str(ROOT / "system.py"), "shell", "--data", str(data)], timeout=30)
+        shell.expect("paysaga>")
+        shell.sendline("quit")
+        shell.expect(pexpect.EOF)
+        shell.close()
+        eventually(lambda: list(data.glob("mail/**/*.eml")) and list(data.glob("replica/*.db")))
+        assert open_to_others(data) == []
+        system.kill("cell-0")
+        eventually(lambda: "cell-0" in system.pids())
+        assert open_to_others(data) == []
+    assert system.run("verify").status == 0  # which opens every store once more
+    assert open_to_others(data) == []
+    made = {path.relative_to(data).parts[0] for path in data.rglob("*")}
+    assert {"cells", "run", "logs", "mail", "rail", "replica", "watchlists", "key", "partitions.json"} <= made
+    assert (data / "run" / "shell-history").exists()
 
 
 def test_another_user_is_refused_in_one_line(system: Installation) -> None:

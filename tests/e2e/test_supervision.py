@@ -29,11 +29,10 @@ def pay(system: Installation, debtor: str, key: str, account: str = "TEST-OK", *
 
 def cell_of(text: str) -> str:
     """The cell of two in which an account, or a key, lives."""
-    from actors.store.partitions import spread
-
+    from actors.store.placement import spread
     from actors.vocabulary.slots import slot_of
 
-    return f"cell-{spread(2).cell_of(slot_of(text))}"
+    return spread(2).cell_for("ledger", slot_of(text))
 
 
 def living_in(cell: str, names: Iterator[str]) -> str:

@@ -7,7 +7,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ from actors.gateway import protocol
 from actors.gateway.client import Client, NoAnswer, NotRunning
 from actors.gateway.protocol import Incoming, envelopes_packet, packet
 from actors.gateway.routing import Bounds, Routing
-from actors.gateway.server import CannotOpen, Server
+from actors.gateway.server import CLIENTS, CONTAINERS, CONTROLS, FIRST_PACKET_SECONDS, CannotOpen, Server
 from actors.messaging import codec
+from actors.messaging.codec import CannotDecode
 from actors.messaging.envelope import COMMAND, Envelope
 from actors.messaging.message import Message
-from actors.messaging.system_messages import ActorKilled, DropDeadLetter, KillActor
+from actors.messaging.system_messages import ActorKilled, Awaited, DropDeadLetter, KillActor
 from actors.runtime.control import GATEWAY
 from actors.runtime.launch import stop_system
 from actors.store.placement import establish, recorded_placement, spread
@@ -495,3 +496,150 @@ def test_deeply_nested_input_is_refused_rather_than_followed(tmp_path: Path, doo
     door.turn()
     with pytest.raises(ConnectionResetError):
         received(connection)
+
+
+def test_two_answers_to_one_order_may_come_in_either_order(tmp_path: Path) -> None:
+    """One cell accepts the order and another tells how it ended: under load the second may be heard first."""
+
+    def serve(listening: socket.socket) -> None:
+        accepted, _ = listening.accept()
+        incoming = Incoming()
+        with accepted:
+            accepted.sendall(packet(protocol.WELCOME, {"version": protocol.VERSION, "map": [0] * SLOTS}))
+            while True:
+                incoming.feed(accepted.recv(10_000))
+                while (values := incoming.packet()) is not None:
+                    if values[0] != protocol.SEND:
+                        continue
+                    for reply in (
+                        Awaited(payment_id="p-1", type="PaymentCompleted", status="completed"),
+                        PaymentAccepted(payment_id="p-1", idempotency_key="k", duplicate=False),
+                    ):
+                        envelope = Envelope("m", reply, "reply", "disbursement", "client/1/1")
+                        accepted.sendall(envelopes_packet(protocol.REPLIES, [codec.pack(envelope)]))
+                    return
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        listening.listen()
+        thread = threading.Thread(target=serve, args=(listening,))
+        thread.start()
+        with Client.connect(tmp_path) as client:
+            paid = client.pay(order("k"), 5)
+        thread.join(5)
+    assert paid.status == "completed"
+    assert isinstance(paid.answer, PaymentAccepted)
+
+
+# Memory and places are bounded, whatever clients do.
+
+
+def test_who_says_nothing_makes_room_for_who_does(tmp_path: Path, doors: list[Door]) -> None:
+    """Silent connections by the hundred keep nobody out: the oldest of them go first."""
+    doors.append(door := Door(tmp_path))
+    speaking = door.knock()
+    speaking.sendall(packet(protocol.HELLO))
+    door.turn()
+    silent = []
+    for _ in range(CLIENTS + 20):
+        silent.append(socket.socket(socket.AF_UNIX))
+        silent[-1].setblocking(False)
+        silent[-1].connect(str(tmp_path / "socket"))
+        door.server.ready()
+    for connection in silent[:21]:
+        assert connection.recv(10) == b""
+    with pytest.raises(BlockingIOError):
+        silent[-1].recv(10)
+    speaking.sendall(packet(protocol.HELLO))
+    door.turn()
+    assert [values[0] for values in received(speaking)] == [protocol.WELCOME, protocol.WELCOME]
+    for connection in silent:
+        connection.close()
+
+
+def test_who_says_nothing_for_long_is_put_out(tmp_path: Path, doors: list[Door]) -> None:
+    """Nobody keeps a place that he doesn't use; who has spoken may stay silent."""
+    doors.append(door := Door(tmp_path))
+    speaking, silent = door.knock(), door.knock()
+    speaking.sendall(packet(protocol.HELLO))
+    silent.sendall(packet(protocol.HELLO)[:-1])  # all but the last byte
+    door.turn()
+    for now in (100.0, 100.0 + FIRST_PACKET_SECONDS, 101.0 + FIRST_PACKET_SECONDS):
+        door.server.tick(now)
+    assert silent.recv(10) == b""
+    assert len(received(speaking)) == 1
+
+
+def test_packets_that_never_end_fill_no_memory(
+    tmp_path: Path, doors: list[Door], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all that is kept of them together, too: whoever has sent most is put out."""
+    monkeypatch.setattr("actors.gateway.server.GATHERED_BYTES", 350_000)
+    doors.append(door := Door(tmp_path))
+    connections = [door.knock() for _ in range(4)]
+    for number, connection in enumerate(connections):
+        connection.sendall((1_000_000).to_bytes(4, "big") + bytes(60_000 + 10_000 * number))
+        door.turn()
+    connections[0].sendall(bytes(70_000))
+    door.turn()
+    with pytest.raises(ConnectionResetError):
+        received(connections[0])
+    for connection in connections[1:]:
+        with pytest.raises(BlockingIOError):
+            connection.recv(10)
+
+
+def test_what_all_clients_leave_unread_is_bounded(
+    tmp_path: Path, doors: list[Door], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many that each stay below their own bound would fill the memory together."""
+    monkeypatch.setattr("actors.gateway.server.UNSENT_TOTAL_BYTES", 400_000)
+    doors.append(door := Door(tmp_path))
+    deaf = [door.knock() for _ in range(3)]
+    for connection in deaf:
+        connection.sendall(packet(protocol.HELLO) * 1_500)
+        door.turn()
+    ended = 0
+    for connection in deaf:
+        with suppress(ConnectionResetError, BlockingIOError):
+            while data := connection.recv(1_000_000):
+                del data
+            ended += 1
+    assert ended >= 1
+    heard = door.knock()
+    heard.sendall(packet(protocol.HELLO))
+    door.turn()
+    assert len(received(heard)) == 1
+
+
+def test_a_packet_of_a_million_empty_arrays_is_refused(tmp_path: Path, doors: list[Door]) -> None:
+    """One byte each on the wire, seventy in memory."""
+    doors.append(door := Door(tmp_path))
+    connection = door.knock()
+    body = b"\x92\xa4send\xdd" + (1_000_000).to_bytes(4, "big") + b"\x90" * 1_000_000
+    incoming = Incoming(CONTAINERS)
+    incoming.feed(len(body).to_bytes(4, "big") + body)
+    with pytest.raises(CannotDecode, match="too many arrays"):
+        incoming.packet()
+    connection.sendall(b"\x00")
+    door.turn()
+    assert len(door.server._connections) == 1
+
+
+def test_what_is_asked_of_the_supervisor_is_bounded(tmp_path: Path, doors: list[Door]) -> None:
+    """It has cells to watch: so many open questions of one client, and none of any length."""
+    doors.append(door := Door(tmp_path))
+    connection = door.knock()
+    for number in range(CONTROLS + 10):
+        connection.sendall(packet(protocol.CONTROL, number, {"do": "status"}))
+    door.turn()
+    asked = door.server.requests()
+    assert len(asked) == CONTROLS
+    for number, _ in asked:
+        door.server.controlled(number, {"ok": True})
+    assert len(door.server.requests()) == 10
+    assert len(received(connection)) == CONTROLS
+    long = door.knock()
+    long.sendall(packet(protocol.CONTROL, 1, {"do": "x" * 100_000}))
+    door.turn()
+    assert long.recv(10) == b""

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from actors.store.partitions import spread
 
 from actors import assembly
 from actors.aml.messages import DecideReview, LoadWatchlist, WatchlistRefused
@@ -26,6 +25,7 @@ from actors.messaging.system_messages import DropDeadLetter
 from actors.runtime.core import CellCore, Hosting
 from actors.runtime.inputs import Inputs
 from actors.runtime.service import CellContext, Observed, Service, Turn
+from actors.store.placement import spread
 from actors.vocabulary.money import Money
 from actors.vocabulary.reason import Reason
 from config.settings import Settings
@@ -258,7 +258,7 @@ def test_a_failure_of_any_handler_is_tried_again(tmp_path: Path, error: Exceptio
     handlers = every_handler()
     families = tuple((prefix, broken(member, error), parent) for prefix, member, parent in assembly.families())
     hosting = Hosting(tuple(broken(service, error) for service in assembly.services()), families)
-    core = CellCore("cell-0", 0, tmp_path, Settings(store={"synchronous": "OFF"}), spread(1), hosting)  # type: ignore[arg-type]
+    core = CellCore("cell-0", tmp_path, Settings(store={"synchronous": "OFF"}), spread(1), hosting)  # type: ignore[arg-type]
     core.open()
     try:
         envelopes = []

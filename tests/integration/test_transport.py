@@ -8,21 +8,28 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]  # its stubs are not among our tools
 import pytest
 from thespian.actors import ActorAddress
 from thespian.system.transport.IPBase import TCPv4ActorAddress
+from thespian.system.transport.TCPTransport import ExternalTransportCopy
 
+from actors.runtime.launch import stop_system
+from actors.runtime.processes import KEY_FILE_VARIABLE
 from actors.runtime.signing import (
+    ACCEPTED,
     DATA,
     HEADER,
     MAC_BYTES,
     FrameHeader,
     seal,
 )
+from actors.runtime.transport import SignedTransport
 from tests.fakes.running import RunningSystem, eventually
 
 KEY = b"k" * 32
@@ -187,6 +194,121 @@ def test_a_frame_from_before_the_process_was_born_is_refused(system: RunningSyst
     long_before = time.monotonic_ns() - (time.time_ns() - born_ns) - 10**9
     with attack(port, frame_for(system, port, pickle.dumps((None, "old")), long_before)) as connection:
         assert is_closed(connection)
+
+
+def test_a_frame_recorded_at_one_process_is_refused_by_every_other(system: RunningSystem) -> None:
+    """Each frame names its receiver, under the signature."""
+    known = ports(system)
+    evidence = system.data / "everywhere"
+    for recorded_at in ("admin", "supervisor", "gateway"):
+        for name, port in known.items():
+            if name == recorded_at:
+                continue
+            frame = frame_for(system, known[recorded_at], pickle.dumps((None, Bomb(evidence))))
+            with attack(port, frame) as connection:
+                assert is_closed(connection)
+    assert not evidence.exists()
+    assert system.echoes()
+
+
+def test_an_acknowledgement_that_answers_nothing_is_refused_at_every_port(system: RunningSystem) -> None:
+    """Signed or not: nobody may say that something was received which was never sent on that connection."""
+    key = (system.data / "key").read_bytes()
+    for port in ports(system).values():
+        for signed_with in (KEY, key):
+            now = time.monotonic_ns()
+            forged = seal(signed_with, FrameHeader(ACCEPTED, 0, packed(9), packed(port), now, now))
+            with attack(port, forged) as connection:
+                assert is_closed(connection)
+    assert system.echoes()
+
+
+class Acknowledged:
+    """A transport that has sent one frame, and what it makes of the answer."""
+
+    def __init__(self, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        data.mkdir()
+        self.key = os.urandom(32)
+        (data / "key").write_bytes(self.key)
+        monkeypatch.setenv(KEY_FILE_VARIABLE, str(data / "key"))
+        admin = ActorAddress(TCPv4ActorAddress("127.0.0.1", 9, external=True))
+        monkeypatch.setattr(SignedTransport, "_known", [])
+        monkeypatch.setattr(SignedTransport, "_nextTransmitStep", lambda transport, intent: intent.stage)
+        self.transport = SignedTransport(ExternalTransportCopy(), admin)
+        self.retried = SignedTransport._XMITStepRetry
+        self.finished = SignedTransport._XMITStepFinishCleanup
+
+    def hears(self, kind: int, *, key: bytes = b"", epoch: int = 0, counter: int = 0, to: bytes = b"") -> Any:
+        """The stage that the transmission goes on to after this answer; what is not given is right."""
+        transport = self.transport
+        intent = SimpleNamespace(counter=77, ackbuf=transport._buffer(), socket=None, stage=None, result=None)
+        header = FrameHeader(kind, 0, packed(9), to or transport._me, epoch or transport._epoch, counter or 77)
+        transport._check_XMIT_4_done(intent, seal(key or self.key, header))
+        return intent.stage
+
+
+def test_only_the_receivers_own_signed_acknowledgement_of_this_frame_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has taken over a dead process's port can't make us believe that a message has arrived there."""
+    sender = Acknowledged(tmp_path / "data", monkeypatch)
+    try:
+        assert sender.hears(ACCEPTED) == sender.finished
+        for forged in (
+            {"key": KEY},
+            {"epoch": 5},  # of an earlier life
+            {"counter": 76},  # of another frame
+            {"to": packed(10)},  # recorded on its way to somebody else
+        ):
+            assert sender.hears(ACCEPTED, **forged) == sender.retried, forged  # type: ignore[arg-type]  # by name
+    finally:
+        sender.transport.close()
+
+
+def test_what_was_signed_before_a_restart_counts_no_more(tmp_path: Path) -> None:
+    """Each start makes a new key: an old one, stolen or found in a backup, opens nothing."""
+    evidence = tmp_path / "evidence"
+    with RunningSystem(tmp_path / "data") as first:
+        stolen = (first.data / "key").read_bytes()
+        stop_system(first.data, now=True)
+        with first:
+            assert (first.data / "key").read_bytes() != stolen
+            for port in ports(first).values():
+                now = time.monotonic_ns()
+                bomb = pickle.dumps((None, Bomb(evidence)))
+                old = seal(stolen, FrameHeader(DATA, len(bomb), packed(9), packed(port), now, now), bomb)
+                with attack(port, old) as connection:
+                    assert is_closed(connection)
+            assert not evidence.exists()
+            assert first.echoes()
+
+
+def test_who_says_a_byte_at_a_time_is_put_out_in_time(system: RunningSystem) -> None:
+    """A header has seconds to come, however busy its sender is: slowness buys no place."""
+    ends = {}
+    for name, port in ports(system).items():
+        ends[name] = attack(port)
+    frames = {name: frame_for(system, port, b"slow") for name, port in ports(system).items()}
+    said = 0
+
+    def all_are_out() -> bool:
+        nonlocal said
+        for name, connection in list(ends.items()):
+            with suppress(OSError):
+                connection.send(frames[name][said : said + 1])
+            connection.settimeout(0.05)
+            try:
+                closed = is_closed(connection)
+            except TimeoutError:
+                continue
+            if closed:
+                connection.close()
+                del ends[name]
+        said = min(said + 1, 40)  # never as far as the header's end
+        return not ends
+
+    eventually(all_are_out, 20)
+    assert system.echoes()
 
 
 def test_many_half_open_connections_neither_block_nor_fill_a_process(system: RunningSystem) -> None:

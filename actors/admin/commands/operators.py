@@ -217,9 +217,11 @@ def keep_copy(data: Path, file: Path, name: str) -> Path:
     for path in beside:
         content.update(path.read_bytes())
     directory = data / "watchlists" / f"{_plain(name)}-{content.hexdigest()[:12]}"
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for made in (directory.parent, directory):
+        made.mkdir(mode=0o700, exist_ok=True)
     for path in (file, *beside):
-        shutil.copy2(path, directory / path.name)
+        shutil.copy2(path, directory / path.name)  # with its date, which is the list's version
+        (directory / path.name).chmod(0o600)
     return directory / file.name
 
 
