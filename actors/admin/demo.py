@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -147,7 +148,8 @@ def _throw_away_system(invocation: Invocation) -> Iterator[Path]:
         lists = {"aml.watchlists": f'["{SAMPLES / "watchlist.csv"}"]'}
         settings = read_settings(None, _SETTINGS | lists).model_copy(update={"data": str(data)})
         write_effective(settings, data)
-        start_system(invocation.plan(settings, data))
+        # Kept by this process: should it be killed, nobody else would ever stop a throw-away system.
+        start_system(replace(invocation.plan(settings, data), keeper=os.getpid()))
         yield data
     finally:
         stop_system(data, now=True)

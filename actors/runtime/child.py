@@ -43,9 +43,17 @@ class Child:
         self.since = time.monotonic()
 
     def born(self, process: Any) -> None:
-        """A process has been forked for it."""
+        """A process has been forked for it.
+
+        Raises:
+            OSError: it can't be watched (no descriptor is left), and so was ended.
+        """
+        try:
+            self.pidfd = os.pidfd_open(process.pid)
+        except OSError:
+            process.kill()
+            raise
         self.process, self.pid = process, process.pid
-        self.pidfd = os.pidfd_open(process.pid)
 
     def kill(self) -> None:
         """End the process at once; that it is gone is learnt later, from its pidfd."""
