@@ -37,10 +37,6 @@ class Door:
         closed = self.closed or lately or now - since >= self.interval
         return replace(self, closed=closed, late_since=since)
 
-    def empty(self, now: float) -> Door:
-        """Nothing waits any more."""
-        return self.passed(now, 0.0)
-
     def handled(self, number: int, took: float) -> Door:
         """The cell has handled so many envelopes in so many seconds."""
         measured = number / max(took, 1e-4)

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 CLIENT: Final = "client/"
 LONGEST_MESSAGE_ID: Final = 100
 RETRY_AFTER_MS: Final = 200
+SETTLING_S: Final = 15.0  # after a cell was replaced nobody is told that it is busy
 INCARNATION: Final = 2**32  # frame numbers of one incarnation of the gateway
 
 _SLOT: Final = Envelope._fields.index("slot")
@@ -86,6 +87,7 @@ class Lane:
     again: bool = False  # the outstanding frame has to be sent again
     door: Door = field(default_factory=Door)
     handled: Outstanding | None = None  # by the cell, and not yet counted
+    settled_at: float = 0.0  # before, what waits is what has gathered, and been sent again, while the cell was away
 
 
 Replies = dict[Correspondent, list[bytes]]
@@ -192,9 +194,11 @@ class Routing:
                 lane.lost_at = now
                 continue
             lane.lost_at, lane.refusing = None, False
+            lane.settled_at, lane.door, lane.handled = now, Door(target=self.bounds.queue_seconds), None
             lane.again = lane.outstanding is not None
             if lane.met:
                 replaced.append(lane.name)
+                lane.settled_at += SETTLING_S
             lane.met = True
         return replaced
 
@@ -309,17 +313,20 @@ class Routing:
 def _look_at_door(lane: Lane, now: float) -> None:
     """Before the next frame is made: how fast the cell was, and how long what goes out first has waited."""
     if lane.handled is not None:
-        number = sum(share for _, share in lane.handled.shares)
-        lane.door = lane.door.handled(number, now - lane.handled.sent_at)
+        if lane.handled.sent_at >= lane.settled_at:
+            number = sum(share for _, share in lane.handled.shares)
+            lane.door = lane.door.handled(number, now - lane.handled.sent_at)
         lane.handled = None
     if lane.outstanding is None:
-        lane.door = lane.door.passed(now, now - lane.gathered[0][2]) if lane.gathered else lane.door.empty(now)
+        waited = now - max(lane.gathered[0][2], lane.settled_at) if lane.gathered else 0.0
+        lane.door = lane.door.passed(now, waited)
 
 
 def _is_shut(lane: Lane, few: int) -> bool:
-    """Whether new work is refused; what fits into the next frame is never too much."""
+    """Whether new work is refused; what fits into the next frame is never too much, whatever the cell has been through:
+    one that was replaced has made others wait, too."""
     waiting = len(lane.gathered)
-    return lane.door.closed or (waiting > few and lane.door.hopeless(waiting))
+    return waiting >= few and (lane.door.closed or lane.door.hopeless(waiting))
 
 
 def _starts_work(fields: list[Any]) -> bool:

@@ -27,7 +27,7 @@ def test_it_opens_when_what_comes_out_has_waited_no_longer_than_it_may() -> None
     closed = Door(target=1, interval=2, closed=True, late_since=0)
     assert closed.passed(5, 1.01).closed
     assert not closed.passed(5, 1).closed
-    assert not closed.empty(5).closed
+    assert not closed.passed(5, 0).closed
 
 
 def test_it_closes_at_once_when_it_has_just_been_opened() -> None:
@@ -44,7 +44,7 @@ def test_it_is_never_closed_for_good(story: list[tuple[float, float]]) -> None:
     for passed, waited in story:
         now += passed
         door = door.passed(now, waited)
-    assert not door.empty(now + 1).closed
+    assert not door.passed(now + 1, 0).closed
 
 
 def test_whoever_is_refused_hears_when_the_queue_will_have_come_down() -> None:

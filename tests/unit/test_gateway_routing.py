@@ -338,6 +338,32 @@ def test_new_work_is_refused_while_what_goes_out_has_waited_too_long() -> None:
     assert busy.message.reason == "too much is waiting for cell-0"
 
 
+def test_what_fits_into_the_next_frame_is_let_in_whatever_the_cell_has_been_through() -> None:
+    """A cell that died and came back has made others wait: that is no overload."""
+    made = routing(frame_envelopes=50, queue_seconds=1)
+    client = made.meet()
+    made.accept(client, [order("deadly")])
+    (frame,) = made.due(now=0)
+    made.accept(client, [order(f"o-{at}") for at in range(49)])
+    for now in (10, 20):
+        made.answered(*handled(frame))
+        (frame,) = made.due(now=now)
+        made.accept(client, [order(f"o-{now}")])
+    assert made.refusals() == {}
+
+
+def test_a_cell_that_was_replaced_starts_with_an_open_door() -> None:
+    """What waited while it was away, and all that clients then sent again, is no overload: it is soon done."""
+    made, client = overloaded()
+    made.introduce({"cell-1": HERE["cell-1"]}, now=3)
+    made.introduce(HERE | {"cell-0": "another address"}, now=9)
+    for at in range(3):
+        (frame,) = [each for each in made.due(now=9 + at * 0.1) if each[0] == "cell-0"]
+        made.answered(*handled(frame))
+        made.accept(client, [order(f"again-{at}")])
+    assert made.refusals() == {}
+
+
 def test_what_is_no_new_work_is_never_refused_for_it() -> None:
     """An operator can look and decide while the system is overloaded, and payments under way go on."""
     made, client = overloaded()
