@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help start stop demo test lint bench docs clean
+.PHONY: help start stop demo test lint bench simulate docs clean
 
 help:            ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
@@ -33,6 +33,9 @@ lint: $(STAMP)   ## ruff and mypy --strict
 
 bench: $(STAMP)  ## the figures of docs/performance.md, on this machine
 	$(BIN)/python system.py bench
+
+simulate: $(STAMP) ## simulated worlds with fresh seeds until stopped; prints each seed that fails
+	$(BIN)/python system.py simulate --forever
 
 docs: $(STAMP)   ## regenerate docs/reference/ from the code
 	$(BIN)/python system.py docs

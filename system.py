@@ -23,11 +23,12 @@ def process_plan(settings: Settings, data: Path) -> ProcessPlan:
     """How many processes the settings ask for, and how they are watched."""
     from actors.runtime.control import ProcessPlan
     from actors.runtime.supervision import SupervisionSpec
+    from actors.topology import placed
 
     watching = settings.supervision
     return ProcessPlan(
         data=str(data),
-        cells=settings.topology.cells,
+        cells=placed(settings.topology).names,
         supervision=SupervisionSpec(
             strategy=watching.strategy,
             intensity=watching.intensity,

@@ -15,20 +15,10 @@ from actors.directory.reaction import Reactions
 from actors.messaging import codec, system_messages
 from actors.runtime.core import CellCore, Hosting
 from actors.runtime.service import Service, Worker
-from actors.store.partitions import establish
+from actors.store.placement import Placement, establish
+from actors.topology import SERVICES, placed
 from config.settings import Settings
 
-# Service -> (its actor, the module with its REACTIONS, its worker's factory). The order is that of delivery.
-SERVICES: Final[dict[str, tuple[str, str, str]]] = {
-    "disbursement": ("actor:Disbursement", "reactions", ""),
-    "ledger": ("actor:Ledger", "reactions", ""),
-    "aml": ("actor:Aml", "reactions", "worker:WatchlistWorker"),
-    "execution": ("actor:Execution", "reactions", "worker:RailWorker"),
-    "payment": ("actor:Payment", "workflow", ""),
-    "notification": ("actor:Notification", "reactions", "worker:MailWorker"),
-    "replication": ("actor:Replication", "reactions", "worker:ReplicationWorker"),
-    "tracker": ("actor:Tracker", "", ""),
-}
 FAMILIES: Final = (("payment/", "payment", "saga:PaymentSaga"),)  # prefix, parent, class
 REPLAYABLE: Final = ("tracker", "replication", "notification")
 
@@ -69,13 +59,13 @@ def families() -> tuple[tuple[str, type[Service], str], ...]:
     return tuple(found)
 
 
-def hosting(settings: Settings, cell: str) -> Hosting:
-    """Everything that one cell hosts."""
+def hosting(settings: Settings, cell: str, where: Placement | None = None) -> Hosting:
+    """Everything that one cell hosts: all services, unless `where` says otherwise."""
     load_messages()
     workers: list[Worker] = []
     for name, (_, _, path) in SERVICES.items():
         room, _, cls = path.partition(":")
-        module = _module(name, room) if room else None
+        module = _module(name, room) if room and (where is None or where.hosts(cell, name)) else None
         if module is not None:
             workers.append(getattr(module, cls).for_cell(settings, cell))
     return Hosting(services(), families(), reactions(), tuple(workers), REPLAYABLE)
@@ -96,11 +86,11 @@ def build_cell(name: str, data: Path, incarnation: int) -> CellCore:
     """The core of the cell `name` of the data directory, as its effective settings say.
 
     Raises:
-        StoreRefused: the directory is laid out for another number of cells.
+        StoreRefused: the directory is laid out for other cells.
     """
     settings = Settings.model_validate_json((data / "run" / "settings.json").read_bytes())
-    partitions = establish(data, settings.topology.cells)
-    return CellCore(name, int(name.rpartition("-")[2]), data, settings, partitions, hosting(settings, name))
+    where = establish(data, placed(settings.topology))
+    return CellCore(name, data, settings, where, hosting(settings, name, where))
 
 
 def _module(service: str, room: str) -> Any:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -36,13 +36,27 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+GroupOfServices = Annotated[str, StringConstraints(pattern=r"^[a-z]+(\+[a-z]+)*(:([1-9]|[1-5][0-9]|6[0-4]))?$")]
+
+
 class TopologySettings(Section):
     """How many cells there are and what each one holds."""
 
-    name: Literal["embedded", "partitioned"] = Field(
-        default="embedded", description="one cell for all, or several that share the accounts"
+    name: Literal["embedded", "partitioned", "isolated"] = Field(
+        default="embedded", description="one cell for all, several that share the accounts, or a cell for each service"
     )
     cells: int = Field(default=1, ge=1, le=64, description="cells that share the debtor accounts")
+    groups: tuple[GroupOfServices, ...] = Field(
+        default=(),
+        description="isolated: the services that live together, `ledger+aml`, and in how many cells, `payment:2`",
+    )
+
+    @model_validator(mode="after")
+    def _groups_are_isolation(self) -> Self:
+        """One way of saying how many cells there are, not two."""
+        if (self.name == "isolated") != bool(self.groups):
+            raise ValueError("isolated needs groups, and only isolated has any; config/isolated.toml shows them")
+        return self
 
 
 class RuntimeSettings(Section):

@@ -12,6 +12,7 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LARGEST_COUNT: Final = 1_000_000_000
 LONGEST_REASON: Final = 500
 FLOWS: Final = ("orchestrated", "choreographed")
+TOPOLOGIES: Final = ("embedded", "partitioned", "isolated")
 STATUSES: Final = (
     "received",
     "debiting",
@@ -80,6 +81,30 @@ def count(text: str) -> int:
     value = int(text)
     if not 1 <= value <= LARGEST_COUNT:
         raise argparse.ArgumentTypeError(f"{text[:20]} is not a whole number from 1 to {LARGEST_COUNT}")
+    return value
+
+
+def few(text: str) -> int:
+    """A whole number from 1 to 64."""
+    value = int(text)
+    if not 1 <= value <= 64:
+        raise argparse.ArgumentTypeError(f"{text[:20]} is not a whole number from 1 to 64")
+    return value
+
+
+def seed(text: str) -> int:
+    """A seed: a whole number from 0."""
+    value = int(text)
+    if not 0 <= value < 2**63:
+        raise argparse.ArgumentTypeError(f"{text[:30]} is no seed, a whole number from 0")
+    return value
+
+
+def factor(text: str) -> float:
+    """A number from 0 to 100."""
+    value = float(text)
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text[:20]} is not a number from 0 to 100")
     return value
 
 

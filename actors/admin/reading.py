@@ -147,10 +147,10 @@ class Reading:
     # Operators
 
     def watchlists(self) -> list[dict[str, Any]]:
-        """Watchlists in force; every cell has the same, so the first one speaks."""
+        """Watchlists in force; every cell that screens has the same, so the first one speaks."""
         from actors.aml import queries
 
-        return queries.lists(next(iter(self.readers.values())))
+        return next((lists for lists in map(queries.lists, self.readers.values()) if lists), [])
 
     def reviews(self) -> list[dict[str, Any]]:
         """Open cases that a person decides on, the longest waiting first."""

@@ -103,7 +103,7 @@ class AdminShell(cmd2.Cmd):
 
     def processes_and_actors(self) -> Choices:
         """Cells and services."""
-        from actors.assembly import SERVICES
+        from actors.topology import SERVICES
 
         return self._choices(lambda reading: [*reading.readers, "gateway", *SERVICES])
 

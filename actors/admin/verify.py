@@ -186,19 +186,46 @@ def look(data: Path) -> tuple[list[Found], dict[str, int]]:
     now = datetime.now(UTC) if is_running(data) else None
     reading = Reading.open(data)
     try:
-        counted: Counter[str] = Counter()
-        found: list[Found] = []
-        for cell, reader in reading.readers.items():
-            _attach_journal(reader, data, cell)
-            # One transaction: every statement sees the store as it was at the first.
-            reader.one("BEGIN")
-            found += _ledger(reader, counted)
-            found += _in_cell(reader, counted, now)
-            found += _tree(reader, counted)
-        found += _across(reading.readers.values(), counted)
-        return found, dict(counted)
+        return look_at(_views(reading, data), reading.readers.values(), now)
     finally:
         reading.close()
+
+
+def _views(reading: Reading, data: Path) -> list[Reader]:
+    """The cells of a data directory, each with the rail's journal, as the checks of whole payments want them."""
+    from actors.store.placement import recorded_placement
+
+    placement = recorded_placement(data)
+    for cell, reader in reading.readers.items():
+        _attach_journal(reader, data, cell)
+        reader.one("BEGIN")  # every statement sees the store as it was at the first
+    return views(reading.readers.values(), whole=placement is None or placement.whole)
+
+
+def views(readers: Iterable[Reader], *, whole: bool) -> list[Reader]:
+    """What the checks of whole payments are to look at: each cell by itself where it hosts every service, else all
+    cells as one."""
+    from actors.admin.merged import MergedReader
+
+    return list(readers) if whole else [MergedReader(readers)]
+
+
+def look_at(
+    views: Iterable[Reader], logs: Iterable[Reader], now: datetime | None
+) -> tuple[list[Found], dict[str, int]]:
+    """The same in stores that are open: `views` as the checks of whole payments want them, `logs` those of all cells.
+
+    With `now`, payments whose deadline has long passed are found too.
+    """
+    logs = list(logs)
+    counted: Counter[str] = Counter()
+    found: list[Found] = []
+    for reader in views:
+        found += _ledger(reader, counted)
+        found += _in_cell(reader, counted, now)
+    found += _tree(logs, counted)
+    found += _across(logs, counted)
+    return found, dict(counted)
 
 
 def _ledger(reader: Reader, counted: Counter[str]) -> Iterator[Found]:
@@ -221,19 +248,21 @@ def _in_cell(reader: Reader, counted: Counter[str], now: datetime | None) -> Ite
         yield from (Found(CHECKS[-1].name, row[0], row[1]) for row in reader.all(_STUCK, (limit,)))
 
 
-def _tree(reader: Reader, counted: Counter[str]) -> Iterator[Found]:
-    """Every message of a payment but its first names a message of the log as its cause."""
+def _tree(readers: list[Reader], counted: Counter[str]) -> Iterator[Found]:
+    """Every message of a payment but its first names a message of a log as its cause, its cell's or another's."""
     from actors.messaging.codec import unpack
     from actors.messaging.envelope import Envelope
 
     name = "a payment's events form one tree"
-    end = _number(reader, "SELECT coalesce(max(last_offset), 0) FROM log_parts")
     known: set[int] = set()
     seen: set[str] = set()
-    whole = end <= LINES
+    whole = True
     orphans: list[tuple[str, str, str]] = []
-    for (packed,) in reader.all("SELECT lines FROM log_parts WHERE last_offset > ? ORDER BY part_id", (end - LINES,)):
-        for line in unpack(packed):
+    for reader in readers:
+        end = _number(reader, "SELECT coalesce(max(last_offset), 0) FROM log_parts")
+        whole = whole and end <= LINES
+        newest = reader.all("SELECT lines FROM log_parts WHERE last_offset > ? ORDER BY part_id", (end - LINES,))
+        for line in (line for (packed,) in newest for line in unpack(packed)):
             counted[name] += 1
             fields = dict(zip(Envelope._fields, line[3], strict=False))
             payment_id, cause, message_id = fields["payment_id"], fields["causation_id"], fields["message_id"]
@@ -247,7 +276,7 @@ def _tree(reader: Reader, counted: Counter[str]) -> Iterator[Found]:
             if not first and not outside and hash(cause) not in known:
                 orphans.append((payment_id, fields["message"][0], cause))
     for payment_id, kind, cause in orphans:
-        if hash(cause) not in known and (whole or not _recorded(reader, payment_id, cause)):
+        if hash(cause) not in known and (whole or not any(_recorded(reader, payment_id, cause) for reader in readers)):
             yield Found(name, payment_id, f"{kind} names the cause {cause or 'nothing'}, which nobody recorded")
 
 

@@ -131,18 +131,22 @@ class Subscriptions:
         routes: list[Route] = []
         reached: list[str] = []
         for subscriber, source in self._active.get(event.__name__, {}).items():
-            declared = self._reactions.get(subscriber, {})
-            matching = [
-                on
-                for order in ((workflow, ANY_ORDER) if workflow != ANY_ORDER else (ANY_ORDER,))
-                for on in declared.get(order, ())
-                if on.event is event and (flow in on.flows or not flow)
-            ]
+            matching = self.reactions_of(subscriber, event, flow, workflow)
             routes += [(subscriber, on) for on in matching]
             if not matching and source == "message":
                 routes.append((subscriber, None))
             reached += [on.command.progress for on in matching if on.command.progress is not None]
         return tuple(routes), (reached[0] if reached else event.progress)
+
+    def reactions_of(self, subscriber: str, event: type[Message], flow: str, workflow: str) -> list[On]:
+        """What `subscriber` does at an event that has come to it, whether or not it gets the next one."""
+        declared = self._reactions.get(subscriber, {})
+        return [
+            on
+            for order in ((workflow, ANY_ORDER) if workflow != ANY_ORDER else (ANY_ORDER,))
+            for on in declared.get(order, ())
+            if on.event is event and (flow in on.flows or not flow)
+        ]
 
     def _declared(self, subscriber: str, event_type: str) -> bool:
         orders = self._reactions.get(subscriber, {}).values()

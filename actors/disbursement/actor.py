@@ -129,12 +129,15 @@ class Disbursement(Service):
         assert known is not None, f"payment {order.payment_id} ends before it started"
         current, code, text = known
         status = model.ending(current, wanted, reopens=command.reopens)
+        # A payment that had ended keeps its end beside the call for a person: a repeat of that end is no news.
+        kept = model.kept(current, wanted, status, reopens=command.reopens)
+        known_reason = Reason(code or "", text or "")
         if status is None:
+            if kept != current:
+                self.store.end(order.payment_id, kept, known_reason)
             return
         reason = model.reason_of(current, wanted, status, command.reason)
-        # A payment that had ended keeps its end beside the call for a person: a repeat of that end is no news.
-        kept = current if status == model.NEEDS_ATTENTION and current != model.STARTED else status
-        if kept == current and reason == Reason(code or "", text or ""):
+        if kept == current and reason == known_reason:
             return
         self.store.end(order.payment_id, kept, reason)
         turn.publish(

@@ -23,6 +23,7 @@ REJECTED: Final = "rejected"
 CANCELLED: Final = "cancelled"
 RETURNED: Final = "returned"
 NEEDS_ATTENTION: Final = "needs_attention"
+CONTRADICTED: Final = "contradicted"  # kept for a payment that needs attention since facts contradict each other
 
 FLOWS: Final = (ORCHESTRATED, CHOREOGRAPHED)
 LONGEST_TEXT: Final = 140
@@ -178,7 +179,7 @@ def ending(current: str, wanted: str, *, reopens: bool) -> str | None:
 
     Whatever has ended stays so, but for a return after completion, a contradiction (`completed` against
     `rejected` or `cancelled`, or news that `reopens`): then a person must look. From `needs_attention` a late
-    proof leads on. A repeat changes nothing.
+    proof leads on, from `contradicted` nothing does. A repeat changes nothing.
 
     >>> ending("started", "completed", reopens=False), ending("completed", "completed", reopens=False)
     ('completed', None)
@@ -190,6 +191,26 @@ def ending(current: str, wanted: str, *, reopens: bool) -> str | None:
     if current in (STARTED, NEEDS_ATTENTION):
         return wanted
     return _AFTER_THE_END.get((current, wanted))
+
+
+def kept(current: str, wanted: str, became: str | None, *, reopens: bool) -> str:
+    """What is stored of a payment that was `current`, heard `wanted` and thereby `became` something, or nothing new.
+
+    One that has ended keeps its end beside the call for a person. One that is contradicted before its end comes
+    keeps that end, too, when it does come; the call stands.
+
+    >>> kept("started", "needs_attention", "needs_attention", reopens=True)
+    'contradicted'
+    >>> kept("contradicted", "rejected", None, reopens=False)
+    'rejected'
+    """
+    if became is None:
+        return wanted if current == CONTRADICTED and wanted != NEEDS_ATTENTION else current
+    if became != NEEDS_ATTENTION:
+        return became
+    if current in (STARTED, NEEDS_ATTENTION):
+        return CONTRADICTED if reopens else NEEDS_ATTENTION
+    return current
 
 
 # (what it is, what is heard) → what it becomes. Pairs that are missing change nothing.
@@ -222,7 +243,8 @@ def why_not_cancelled(payment_id: str, status: str | None) -> str:
     """
     if status is None:
         return f"there is no payment {payment_id[:60]}"
-    return "" if status in (STARTED, NEEDS_ATTENTION) else f"payment {payment_id} is already {status}"
+    undecided = status in (STARTED, NEEDS_ATTENTION, CONTRADICTED)
+    return "" if undecided else f"payment {payment_id} is already {status}"
 
 
 def _text_errors(field: str, text: str) -> list[str]:

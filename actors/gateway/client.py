@@ -29,6 +29,7 @@ from actors.messaging.discovery import register_messages
 from actors.messaging.envelope import COMMAND, Envelope
 from actors.messaging.message import Message
 from actors.messaging.system_messages import Await, Awaited, Busy, Failed
+from actors.store.placement import placement_from, spread
 from actors.vocabulary.slots import slot_in, slot_of
 
 DEFAULT_TIMEOUT_S: Final = 30.0
@@ -97,6 +98,7 @@ class Client:
     def __init__(self, data: Path, random_source: random.Random | None = None) -> None:
         self.data = data
         self.facts: dict[str, Any] = {}
+        self.placement = spread(1)  # until the gateway says where everything lives
         self._random = random_source or random.Random()
         self._name = os.urandom(6).hex()  # a part of every message id of this client
         self._numbers = itertools.count(1)
@@ -165,17 +167,15 @@ class Client:
     def broadcast(
         self, message: Message, target: str, timeout: float = DEFAULT_TIMEOUT_S, *, kind: str = COMMAND
     ) -> list[Message]:
-        """Send one message to the actor `target` of every cell; the replies, in the order of the cells.
+        """Send one message to the actor `target` of every cell that hosts it; the replies, in the order of the cells.
 
         Raises:
             NoAnswer: a cell gave none within `timeout` seconds.
         """
-        owners: list[int] = self.facts["map"]
         inbox: deque[Answered] = deque()
         deadline = time.monotonic() + timeout
         everywhere = [
-            self._post(message, target, owners.index(cell), inbox, kind=kind)
-            for cell in range(len(self.facts["cells"]))
+            self._post(message, f"{target}@{cell}", 0, inbox, kind=kind) for cell in self.placement.cells_of(target)
         ]
         try:
             while len(inbox) < len(everywhere):
@@ -189,6 +189,10 @@ class Client:
                 self._give_up(each)
         replies = dict(inbox)
         return [replies[each] for each in everywhere]
+
+    def home_of(self, actor: str, slot: int) -> str:
+        """The cell in which `actor` lives for `slot`; a target `name@cell` is an actor of that very cell."""
+        return self.placement.cell_for(actor, slot)
 
     def control(self, request: dict[str, Any], timeout: float = DEFAULT_TIMEOUT_S) -> dict[str, Any]:
         """Ask the supervisor: `{"do": "status"}`, `{"do": "stop"}`, `{"do": "kill", "name": "cell-0"}`.
@@ -460,6 +464,8 @@ class Client:
                     self._controlled[number] = answer
                 case [protocol.WELCOME, dict(facts)]:
                     self.facts, self._welcomed = facts, True
+                    if facts.get("version") == protocol.VERSION:
+                        self.placement = placement_from(facts["groups"])
                 case [protocol.RESTARTED, str()]:
                     self._send_again()
                 case _:

@@ -20,7 +20,7 @@ import msgpack
 
 from actors.messaging.codec import CannotDecode
 
-VERSION: Final = 1
+VERSION: Final = 2
 MAXIMUM_BYTES: Final = 8 * 1024 * 1024
 MAXIMUM_ENVELOPE_BYTES: Final = MAXIMUM_BYTES - 1_024  # what is round it in a packet, or a frame, takes less
 

@@ -20,7 +20,7 @@ from actors.messaging.codec import CannotDecode
 from actors.messaging.envelope import COMMAND, HERE, OPERATOR, REPLY, Envelope
 from actors.messaging.frames import GATEWAY, join_frame, unpack_frame
 from actors.messaging.system_messages import Busy
-from actors.store.partitions import PartitionMap
+from actors.store.placement import Placement
 from actors.vocabulary.slots import SLOTS
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,7 @@ INCARNATION: Final = 2**32  # frame numbers of one incarnation of the gateway
 
 _SLOT: Final = Envelope._fields.index("slot")
 _SENDER: Final = Envelope._fields.index("sender")
+_TARGET: Final = Envelope._fields.index("target")
 _SHAPE: Final = [{"message": list, "attempt": int, "slot": int}.get(name, str) for name in Envelope._fields]
 
 
@@ -91,7 +92,7 @@ class Routing:
 
     def __init__(
         self,
-        partitions: PartitionMap,
+        placement: Placement,
         *,
         incarnation: int = 1,
         token: str = "0",
@@ -99,9 +100,9 @@ class Routing:
     ) -> None:
         codec.register(Busy)
         self.bounds = bounds or Bounds()
-        self._lanes = [Lane(name, incarnation * INCARNATION) for name in partitions.names]
+        self._lanes = [Lane(name, incarnation * INCARNATION) for name in placement.names]
+        self._placement = placement
         self._by_name = {lane.name: lane for lane in self._lanes}
-        self._by_slot = [self._lanes[owner] for owner in partitions.owners]
         self._token = token
         self._clients: dict[str, Correspondent] = {}
         self._met = 0
@@ -138,7 +139,7 @@ class Routing:
             _must_be_sendable(fields)
             client.sent += 1
             fields[_SENDER] = prefix + str(client.sent)
-            lane = self._by_slot[fields[_SLOT]]
+            lane = self._lane(fields)
             if lane.refusing or (
                 len(lane.gathered) >= bounds.cell_envelopes or lane.gathered_bytes >= bounds.cell_bytes
             ):
@@ -149,6 +150,21 @@ class Routing:
             lane.gathered.append((client, packed))
             lane.gathered_bytes += len(packed)
         self.envelopes += len(envelopes)
+
+    def _lane(self, fields: list[Any]) -> Lane:
+        """The cell of the target; `directory@ledger` names the cell itself.
+
+        Raises:
+            CannotDecode: no cell is called so.
+        """
+        target = fields[_TARGET]
+        if "@" not in target:
+            return self._by_name[self._placement.cell_for(target, fields[_SLOT])]
+        fields[_TARGET], _, cell = target.rpartition("@")
+        lane = self._by_name.get(cell)
+        if lane is None:
+            raise CannotDecode(f"no cell is called {cell[:40]!r}")
+        return lane
 
     def is_full(self, client: Correspondent) -> bool:
         """Whether nothing more is to be read from this client for now."""

@@ -22,7 +22,7 @@ from actors.gateway.protocol import Incoming, envelopes_packet, packet
 from actors.gateway.routing import Correspondent, Replies, Routing
 from actors.messaging.codec import CannotDecode
 from actors.messaging.discovery import register_messages
-from actors.store.partitions import PartitionMap, establish, recorded_map
+from actors.store.placement import Placement, establish, recorded_placement
 from actors.store.session import StoreRefused
 from actors.vocabulary.slots import SLOTS
 
@@ -66,11 +66,11 @@ class Server:
     """Clients on one side, the frames for and from the cells on the other."""
 
     def __init__(
-        self, data: Path, partitions: PartitionMap, routing: Routing, *, unsent_bytes: int = 64 * 1024 * 1024
+        self, data: Path, placement: Placement, routing: Routing, *, unsent_bytes: int = 64 * 1024 * 1024
     ) -> None:
         self.routing = routing
         self._data = data
-        self._partitions = partitions
+        self._placement = placement
         self._unsent_bytes = unsent_bytes
         self._epoll = select.epoll()
         self._listening: socket.socket | None = None
@@ -92,11 +92,11 @@ class Server:
             CannotOpen: the directory is not laid out, or not for what the settings ask.
         """
         try:
-            partitions = recorded_map(data) or _first_map(data)
+            placement = recorded_placement(data) or _first_placement(data)
         except StoreRefused as refusal:
             raise CannotOpen(str(refusal)) from refusal
         token = f"{time.time_ns() // 1_000_000:x}."  # no reply to an earlier gateway's client is misled
-        return cls(data, partitions, Routing(partitions, incarnation=incarnation, token=token))
+        return cls(data, placement, Routing(placement, incarnation=incarnation, token=token))
 
     def open(self) -> None:
         """Listen.
@@ -307,9 +307,9 @@ class Server:
     def _facts(self) -> dict[str, Any]:
         return {
             "version": protocol.VERSION,
-            "cells": list(self._partitions.names),
+            "cells": list(self._placement.names),
             "slots": SLOTS,
-            "map": list(self._partitions.owners),
+            "groups": self._placement.record(),
             "data": str(self._data),
         }
 
@@ -371,15 +371,16 @@ class Server:
         connection.socket.close()
 
 
-def _first_map(data: Path) -> PartitionMap:
-    """At a first start the gateway may be here before the first cell has recorded the map."""
+def _first_placement(data: Path) -> Placement:
+    """At a first start the gateway may be here before the first cell has recorded where everything lives."""
+    from actors.topology import placed
     from config.settings import BadSettings, effective_settings
 
     try:
         settings = effective_settings(data)
     except BadSettings as refusal:
         raise CannotOpen(str(refusal)) from refusal
-    return establish(data, settings.topology.cells)
+    return establish(data, placed(settings.topology))
 
 
 def _parts(envelopes: list[bytes]) -> list[bytes]:

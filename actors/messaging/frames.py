@@ -12,7 +12,7 @@ GATEWAY: Final = "gateway"  # gateway ↔ cell: not durable, whoever waits sends
 LINK: Final = "link"  # cell ↔ cell: numbered for ever, kept by the sender until acknowledged
 KINDS: Final = (GATEWAY, LINK)
 
-_ARRAY_OF_FOUR: Final = b"\x94"
+_ARRAY_OF_FIVE: Final = b"\x95"
 _LONG_ARRAY: Final = b"\xdd"  # its length follows as four bytes
 
 
@@ -21,24 +21,26 @@ class FrameContent(NamedTuple):
 
     `number` is the frame's own (gateway) or that of its first envelope, the others following without gaps
     (link). `acknowledged` is the highest number of the other side's that was handled, that is committed;
-    0 acknowledges nothing. `envelopes` are as `codec.envelope_fields` makes them.
+    0 acknowledges nothing. `envelopes` are as `codec.envelope_fields` makes them. `at` is the sender's moment in
+    microseconds (link): whatever comes of the frame is later than that. 0 where it does not matter.
     """
 
     kind: str
     number: int
     acknowledged: int
     envelopes: list[list[Any]]
+    at: int = 0
 
 
-def pack_frame(kind: str, number: int, acknowledged: int, envelopes: list[Any]) -> bytes:
+def pack_frame(kind: str, number: int, acknowledged: int, envelopes: list[Any], at: int = 0) -> bytes:
     """A frame as bytes, from envelopes as `codec.envelope_fields` makes them."""
-    packed: bytes = msgpack.packb((kind, number, acknowledged, envelopes))
+    packed: bytes = msgpack.packb((kind, number, acknowledged, at, envelopes))
     return packed
 
 
-def join_frame(kind: str, number: int, acknowledged: int, packed_envelopes: list[bytes]) -> bytes:
+def join_frame(kind: str, number: int, acknowledged: int, packed_envelopes: list[bytes], at: int = 0) -> bytes:
     """The same frame from envelopes that are packed already, each by itself (`codec.pack`)."""
-    parts = [_ARRAY_OF_FOUR, *(msgpack.packb(part) for part in (kind, number, acknowledged))]
+    parts = [_ARRAY_OF_FIVE, *(msgpack.packb(part) for part in (kind, number, acknowledged, at))]
     parts += (_LONG_ARRAY, len(packed_envelopes).to_bytes(4, "big"))
     return b"".join(parts + packed_envelopes)
 
@@ -53,11 +55,11 @@ def unpack_frame(payload: bytes) -> FrameContent:
         values = msgpack.unpackb(payload, strict_map_key=False)
     except (ValueError, TypeError, msgpack.UnpackException) as error:  # TypeError: a list as a map's key
         raise CannotDecode(f"not msgpack: {error}") from error
-    if not isinstance(values, list) or len(values) != 4:
+    if not isinstance(values, list) or len(values) != 5:
         raise CannotDecode("a frame has " + ", ".join(FrameContent._fields))
-    kind, number, acknowledged, envelopes = values
-    if kind not in KINDS or type(number) is not int or type(acknowledged) is not int:
-        raise CannotDecode("a frame starts with its kind and two numbers")
+    kind, number, acknowledged, at, envelopes = values
+    if kind not in KINDS or type(number) is not int or type(acknowledged) is not int or type(at) is not int:
+        raise CannotDecode("a frame starts with its kind and three numbers")
     if not isinstance(envelopes, list):
         raise CannotDecode("a frame ends with the list of its envelopes")
-    return FrameContent(kind, number, acknowledged, envelopes)
+    return FrameContent(kind, number, acknowledged, envelopes, at)

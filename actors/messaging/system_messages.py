@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from actors.messaging.message import Command, Reply
+from actors.messaging.message import Command, Reply, Tick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,3 +91,12 @@ class ActorKilled(Reply):
 
     name: str
     found: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinesSeen(Tick):
+    """Lines of the log of the cell that sends it, for an observer in another one; packed by `actors.runtime.lines`."""
+
+    logged: ClassVar[bool] = False
+
+    lines: bytes

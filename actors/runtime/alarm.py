@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -9,19 +10,32 @@ from datetime import timedelta
 
 
 class Alarm:
-    """Makes the cell's descriptor readable when the next timer is due.
+    """The cell's descriptor: readable once it was rung, or when the next timer is due.
 
     Its thread is woken only to ring earlier than it would anyway; when it wakes too early, it waits again.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self) -> None:
+        self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._changed = threading.Condition()
         self._wanted: float | None = None  # monotonic seconds
         self._armed: float | None = None  # what the thread waits for
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="alarm", daemon=True)
         self._thread.start()
+
+    def fileno(self) -> int:
+        """Readable while there is work."""
+        return self._descriptor
+
+    def ring(self) -> None:
+        """There is work."""
+        os.eventfd_write(self._descriptor, 1)
+
+    def quiet(self) -> None:
+        """What rang is being seen to."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._descriptor)
 
     def set(self, delay: timedelta | None) -> None:
         """Ring after `delay`; replaces what was set before; None: don't."""
@@ -44,6 +58,6 @@ class Alarm:
                 left = None if self._armed is None else self._armed - time.monotonic()
                 if left is not None and left <= 0:
                     self._wanted = None
-                    os.eventfd_write(self._descriptor, 1)
+                    self.ring()
                 else:
                     self._changed.wait(left)

@@ -18,6 +18,13 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """The present moment, UTC; never goes back while the process lives."""
 
+    def witness(self, moment: datetime) -> None:
+        """Something of this moment has been seen: from now on it is later than that.
+
+        Source: S. Kulkarni et al., Logical Physical Clocks (2014): moments of different cells then never
+        contradict what caused what.
+        """
+
 
 class SystemClock:
     """Wall time at the start, carried on by the monotonic clock: setting the machine's clock moves no deadline."""
@@ -29,6 +36,12 @@ class SystemClock:
     def now(self) -> datetime:
         """The present moment, UTC."""
         return self._base + timedelta(seconds=time.monotonic() - self._mark)
+
+    def witness(self, moment: datetime) -> None:
+        """Go on from `moment`, where this clock is behind it."""
+        behind = moment - self.now()
+        if behind >= timedelta(0):
+            self._base += behind + _MICROSECOND
 
 
 class Ids:

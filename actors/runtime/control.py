@@ -20,7 +20,7 @@ class ProcessPlan:
     """What the process layer needs to know of a system; made from the settings, fixed while it runs."""
 
     data: str  # absolute path of the data directory
-    cells: int
+    cells: tuple[str, ...]  # their names, in the order in which they are started
     supervision: SupervisionSpec = field(default_factory=SupervisionSpec)
     heartbeat_interval: timedelta = timedelta(seconds=1)
     heartbeat_deadline: timedelta = timedelta(seconds=15)  # must exceed a full turn with a slow commit

@@ -6,14 +6,11 @@ The shell (`cell.py`) gives it frames and watches its descriptor; a simulator dr
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import sys
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from random import Random
 from typing import Any, Final
 
 import structlog
@@ -31,23 +28,21 @@ from actors.runtime import links as link_tables
 from actors.runtime import outbox as outbox_tables
 from actors.runtime import retries as retry_tables
 from actors.runtime import timers as timer_tables
-from actors.runtime.alarm import Alarm
-from actors.runtime.clock import Clock, Ids, SystemClock
+from actors.runtime.clock import Clock, Ids
 from actors.runtime.effects import CLIENT
 from actors.runtime.housekeeping import Actors, DeadLetters, Waiting
 from actors.runtime.inprocess import InProcessSystem
 from actors.runtime.inputs import ENDED_THE_PROCESS, Inputs
 from actors.runtime.links import Links
-from actors.runtime.marker import Marker
-from actors.runtime.outbox import Outboxes, WorkerThread
+from actors.runtime.outbox import Outboxes
 from actors.runtime.retries import Backoff, Retries
 from actors.runtime.service import Answer, CellContext, Service, Started, Worker
 from actors.runtime.supervision import GiveUp, RestartHistory, SupervisionSpec, after_failure
 from actors.runtime.timers import Timers
 from actors.runtime.turn import Turns, TurnVoid
-from actors.store.partitions import PartitionMap
+from actors.runtime.world import REAL, World
+from actors.store.placement import Placement
 from actors.store.session import StoreFailed, StoreRefused
-from actors.store.sqlite import SqliteSession
 from config.settings import Settings
 
 RUNTIME_MIGRATIONS: Final = (
@@ -81,21 +76,19 @@ class CellCore:
     """One cell, from its store to the frames it sends."""
 
     def __init__(
-        self, name: str, number: int, data: Path, settings: Settings, partitions: PartitionMap, hosting: Hosting,
-        clock: Clock | None = None,
+        self, name: str, data: Path, settings: Settings, placement: Placement, hosting: Hosting,
+        clock: Clock | None = None, world: World = REAL,
     ) -> None:  # fmt: skip
         self.name = name
-        self._number = number
         self._directory = data / "cells" / name
         self._settings = settings
-        self._partitions = partitions
+        self._placement = placement
         self._hosting = hosting
         self._clock = clock
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._alarm = Alarm(self._wake)
+        self._world = world
+        self._alarm = world.bell()
         self._frames: deque[tuple[str, FrameContent]] = deque()
         self._answers: deque[tuple[str, Answer]] = deque()
-        self._lock = -1
         self._history = RestartHistory()
         self._escalation = ""
         self._switch_interval = 0.0
@@ -110,14 +103,8 @@ class CellCore:
         Raises:
             StoreRefused: with a sentence.
         """
-        self._take_lock()
-        store = self._settings.store
-        self._session = session = SqliteSession.open(
-            self._directory / "store.db",
-            synchronous=store.synchronous,
-            checkpoint_pages=store.checkpoint_pages,
-            cache_mb=store.cache_mb,
-        )
+        self._unlock = self._world.lock(self._directory, self.name)
+        self._session = session = self._world.store(self._directory, self._settings.store)
         services: tuple[type[Service], ...] = (
             *self._hosting.services,
             BroadcastDirectory,
@@ -130,7 +117,7 @@ class CellCore:
         for service in (*services, *members):
             migrations += [migration for migration in service.migrations if migration not in migrations]
         session.migrate(migrations)
-        self._marker = Marker(self._directory / "turn.marker")
+        self._marker = self._world.marker(self._directory)
         try:
             self._recover(services)
         except StoreFailed as error:
@@ -138,7 +125,7 @@ class CellCore:
 
     def fileno(self) -> int:
         """Readable while there is work."""
-        return self._wake
+        return self._alarm.fileno()
 
     def arrived(self, peer: str, payload: bytes) -> None:
         """Buffer a frame; never raises: what is no frame is logged and dropped."""
@@ -210,7 +197,7 @@ class CellCore:
             self._session.write("DELETE FROM suspects")
             self._session.commit()
         self._session.close()
-        os.close(self._lock)
+        self._unlock()
 
     def _recover(self, services: tuple[type[Service], ...]) -> None:
         session, settings = self._session, self._settings
@@ -218,23 +205,23 @@ class CellCore:
         row = session.one("SELECT at FROM log_parts ORDER BY part_id DESC LIMIT 1")
         # A cell that waits writes no log: without its last sign of life the wait would count as downtime.
         last = moment(max(row[0] if row else 0, self._marker.alive_at))
-        clock = self._clock = self._clock or SystemClock(not_before=last)
-        chance = Random(settings.runtime.seed)
-        own_slots = self._partitions.slots_of(self._number)
+        clock = self._clock = self._clock or self._world.clock(last)
+        chance = self._world.chance(settings.runtime.seed)
+        placement = self._placement
+        own_slots = placement.slots_of(self.name)
         resources: dict[str, Any] = {}
         context = CellContext(self.name, settings, session, resources, own_slots)
         self._subscriptions = Subscriptions(session, self._hosting.reactions)
         self._timers = Timers(session)
         self._retries = Retries(session)
         self._outboxes = Outboxes(session)
-        peers = [name for name in self._partitions.names if name != self.name]
-        self._links = Links(session, peers)
+        self._links = Links(session, [name for name in placement.names if name != self.name])
         self._system = InProcessSystem(self.name, context)
         runtime = settings.runtime
         self._turns = Turns(
             cell=self.name, session=session, system=self._system, subscriptions=self._subscriptions,
             retries=self._retries, timers=self._timers, outboxes=self._outboxes, links=self._links, clock=clock,
-            ids=Ids(self._number, chance, last), chance=chance, peer_of=self._partitions.name_of,
+            ids=Ids(placement.number_of(self.name), chance, last), chance=chance, placement=placement,
             own_slots=own_slots, immediate_retries=runtime.immediate_retries,
             backoff=Backoff(
                 runtime.delayed_retries, timedelta(seconds=runtime.retry_initial_seconds),
@@ -248,7 +235,7 @@ class CellCore:
             "retries": self._retries,
             "turns": self._turns,
             "system": self._system,
-            "actor_names": self._system.hosts,
+            "actor_names": lambda name: self._system.handlers_of(name) is not None,
             "log_end": self._turns.log_end,
             "replayable": self._hosting.replayable,
         }
@@ -260,28 +247,35 @@ class CellCore:
         self._retries.look()
         self._subscriptions.open(self._turns.log_end())
         for service in services:
-            self._system.host(service)
-        for family in self._hosting.families:
-            self._system.host_family(*family)
+            if placement.hosts(self.name, service.name):
+                self._system.host(service)
+            else:
+                self._system.know(service)
+        for prefix, member, parent in self._hosting.families:
+            if placement.hosts(self.name, parent):
+                self._system.host_family(prefix, member, parent)
+            else:
+                self._system.know_family(prefix, member)
         self._turns.observers = tuple(service.name for service in services if service.observes)
         for worker in self._hosting.workers:
-            self._outboxes.workers[worker.outbox] = WorkerThread(worker, self.answered, clock.now)
+            self._outboxes.workers[worker.outbox] = self._world.runner(worker, self.answered, clock.now)
         now = clock.now()
         downtime = max(timedelta(0), now - last) if row else timedelta(0)
         self._timers.prolong(downtime)
         self._timers.hold_until(now + OVERDUE_GRACE)
         self._outboxes.open()
         session.commit()
-        for thread in self._outboxes.workers.values():
-            thread.start()
+        for runner in self._outboxes.workers.values():
+            runner.start()
         self._start(services, downtime)
 
     def _start(self, services: tuple[type[Service], ...], downtime: timedelta) -> None:
         """Tell every service that wants to know that the cell is up; a turn of its own."""
+        placement = self._placement
         started = [
             Envelope(f"start/{service.name}", Started(downtime=downtime), TIMER, service.name, service.name)
             for service in services
-            if Started in service.handlers
+            if Started in service.handlers and placement.hosts(self.name, service.name)
         ]
         _, self._unsent = self._turns.run(Inputs(alone=True), starting=started)
         self._ring()
@@ -479,20 +473,7 @@ class CellCore:
         return self._clock.now()
 
     def _ring(self) -> None:
-        os.eventfd_write(self._wake, 1)
+        self._alarm.ring()
 
     def _quiet(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._wake)
-
-    def _take_lock(self) -> None:
-        try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StoreRefused(f"the store of {self.name} is in use by another process: stop that one first") from error
-        except OSError as error:
-            raise StoreRefused(
-                f"the directory {self._directory} can't be written ({error.strerror}); check the disk and who owns it"
-            ) from error
+        self._alarm.quiet()

@@ -53,8 +53,10 @@ class Dispatch:
         return True
 
     def _handle_event(self, target: str, envelope: Envelope, instance: Any) -> bool:
-        routes, _ = self._subscriptions.routes(type(envelope.message), envelope.flow, envelope.workflow)
-        mine = [on for subscriber, on in routes if subscriber == target]
+        # By what is declared, not by who subscribes now: the event was sent, parked or buried when its turn had come.
+        mine: list[On | None] = [
+            *self._subscriptions.reactions_of(target, type(envelope.message), envelope.flow, envelope.workflow)
+        ]
         address = ActorAddress(envelope.sender)
         for on in mine or [None]:
             message = envelope.message if on is None else on.make(envelope.message)

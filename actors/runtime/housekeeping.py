@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from actors.directory import log
@@ -13,7 +14,7 @@ from actors.messaging.system_messages import (
     KillActor,
     RetryDeadLetters,
 )
-from actors.runtime.service import CellContext, Record, Service, Turn
+from actors.runtime.service import CellContext, Service, Turn
 
 if TYPE_CHECKING:
     from actors.runtime.inprocess import InProcessSystem
@@ -76,23 +77,28 @@ class Waiting(Service):
         """Waiters live with the turns, which see every line of the log."""
         self.turns: Turns = context.resources["turns"]
         self.session = context.session
+        self.resources = context.resources
 
     def wait(self, command: Await, turn: Turn) -> None:
         """Answer when one of the types is logged; at once where it stands already, nothing having followed it."""
         from actors.runtime.waiters import Waiter
 
-        records = log.timeline(self.session, command.payment_id) + self.turns.records_of(command.payment_id)
         types = frozenset(command.types)
         waiter = Waiter(types, command.client or turn.envelope.sender, turn.envelope.message_id)
-        self.turns.waiters.ask(command.payment_id, waiter, _standing(records, types))
+        self.turns.waiters.ask(command.payment_id, waiter, self._standing(command))
+
+    def _standing(self, command: Await) -> tuple[str, str] | None:
+        """What stands, as the log tells it; where that is spread over cells, as an observer of the payments knows."""
+        known: Callable[[str, Iterable[str]], tuple[str, str] | None] | None = self.resources.get("standing")
+        if known is not None and not self.turns.whole:
+            return known(command.payment_id, command.types)
+        records = log.timeline(self.session, command.payment_id) + self.turns.records_of(command.payment_id)
+        for record in reversed(records):
+            name = type(record.envelope.message).__name__
+            if name in command.types:
+                return name, record.progress or ""
+            if record.progress is not None:
+                return None
+        return None
 
     handlers = {Await: wait}
-
-
-def _standing(records: list[Record], types: frozenset[str]) -> Record | None:
-    for record in reversed(records):
-        if type(record.envelope.message).__name__ in types:
-            return record
-        if record.progress is not None:
-            return None
-    return None

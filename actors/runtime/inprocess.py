@@ -8,14 +8,15 @@ Which message goes to whom, and what becomes of a handler that raises, is the tu
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
 from thespian.actors import ActorAddress, ActorExitRequest, ChildActorExited
 from thespian.system.simpleSystemBase import ActorRef, ActorSystemBase
 
-from actors.runtime.service import CellContext, Service
+from actors.messaging.message import Message
+from actors.runtime.service import CellContext, Handler, Service
 
 
 class _System:
@@ -38,6 +39,7 @@ class InProcessSystem(ActorSystemBase):  # type: ignore[misc]  # Thespian ships 
         self._pendingSends: deque[Any] = deque()
         self._families: list[tuple[str, type[Service], str]] = []
         self._classes: dict[str, type[Service]] = {}
+        self._elsewhere: dict[str, type[Service]] = {}  # what other cells host: services, and families by their prefix
         self.residents: dict[str, ActorRef] = {}  # actors of families, the longest in memory first
         self.exited: Callable[[str], None] = lambda name: None
 
@@ -49,6 +51,22 @@ class InProcessSystem(ActorSystemBase):  # type: ignore[misc]  # Thespian ships 
     def host_family(self, prefix: str, member: type[Service], parent: str) -> None:
         """Actors named `prefix…` are of class `member` and children of the actor `parent`."""
         self._families.append((prefix, member, parent))
+
+    def know(self, service: type[Service]) -> None:
+        """A service that lives in another cell."""
+        self._elsewhere[service.name] = service
+
+    def know_family(self, prefix: str, member: type[Service]) -> None:
+        """A family whose actors live in other cells."""
+        self._elsewhere[prefix] = member
+
+    def handlers_of(self, name: str) -> Mapping[type[Message], Handler] | None:
+        """What the actor of this name handles, in whatever cell it lives; None where there is none."""
+        service = self._classes.get(name) or self._elsewhere.get(name)
+        families = [(prefix, member) for prefix, member, _ in self._families] + list(self._elsewhere.items())
+        if service is None and "/" in name:
+            service = next((member for prefix, member in families if name.startswith(prefix)), None)
+        return None if service is None else service.handlers
 
     def find(self, name: str) -> ActorRef | None:
         """The actor of this name, created where it belongs to a family or had lost its instance; or None."""

@@ -47,9 +47,9 @@ class Inputs:
         """The same inputs, one a turn, in the same order."""
         singles = [Inputs(answers=[answer], alone=True) for answer in self.answers]
         for peer, content in self.links:
-            kind, number, acknowledged, envelopes = content
+            kind, number, acknowledged, envelopes, moment = content
             singles += [
-                Inputs(links=[(peer, FrameContent(kind, number + at, acknowledged, [envelope]))], alone=True)
+                Inputs(links=[(peer, FrameContent(kind, number + at, acknowledged, [envelope], moment))], alone=True)
                 for at, envelope in enumerate(envelopes)
             ] or [Inputs(links=[(peer, content)], alone=True)]
         singles += [Inputs(condemned_answers=[answer], alone=True) for answer in self.condemned_answers]

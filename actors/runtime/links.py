@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from actors.messaging.codec import pack
+from actors.messaging.codec import micros, pack
 from actors.messaging.envelope import Envelope
 from actors.messaging.frames import LINK, FrameContent, join_frame
 from actors.store.session import Migration, Session
@@ -25,6 +25,7 @@ MIGRATIONS = (
 )
 
 FRAME_ENVELOPES: Final = 512
+FRAME_BYTES: Final = 4 * 1024 * 1024  # a frame takes no further envelope beyond these
 RESEND_AFTER: Final = timedelta(seconds=1)
 
 
@@ -129,11 +130,13 @@ class Links:
                     "SELECT number, envelope FROM links_out WHERE peer = ? AND number > ? ORDER BY number LIMIT ?",
                     (peer, link.acknowledged, FRAME_ENVELOPES),
                 )
+            rows = _within(rows, FRAME_BYTES)
             if rows:
                 link.under_way = (rows[-1][0], now)
             if rows or link.owes_answer:
                 number = rows[0][0] if rows else 0
-                frames.append((peer, join_frame(LINK, number, link.last_in, [row[1] for row in rows])))
+                envelopes = [row[1] for row in rows]
+                frames.append((peer, join_frame(LINK, number, link.last_in, envelopes, micros(now))))
                 link.owes_answer = False
         return frames
 
@@ -141,3 +144,13 @@ class Links:
         """When the next unanswered frame wants to be sent again."""
         due = [link.under_way[1] + RESEND_AFTER for link in self._links.values() if link.under_way is not None]
         return min(due, default=None)
+
+
+def _within(rows: list[Any], limit: int) -> list[Any]:
+    """The first rows whose envelopes take `limit` bytes together, at least one."""
+    size = 0
+    for at, (_, envelope) in enumerate(rows):
+        size += len(envelope)
+        if at and size > limit:
+            return rows[:at]
+    return rows

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -33,6 +33,22 @@ FIRST_PAUSE_S: Final = 0.05  # before a worker that failed tries again; doubled 
 LONGEST_PAUSE_S: Final = 5.0
 
 
+class Runner(Protocol):
+    """Performs what its worker is handed, outside the turn."""
+
+    def start(self) -> None:
+        """Begin; the worker opens."""
+
+    def hand(self, tasks: list[Handed]) -> None:
+        """Give it tasks; returns at once."""
+
+    def tell_to_stop(self) -> None:
+        """Let it finish the batch in hand, and no other; returns at once."""
+
+    def stop(self, timeout: float) -> None:
+        """Wait until it has stopped, at most so many seconds."""
+
+
 class Outboxes:
     """All outboxes of a cell. `_window` counts, per outbox, what its worker has and has not finished."""
 
@@ -43,7 +59,7 @@ class Outboxes:
         self._finished: list[tuple[int]] = []
         self._given: dict[str, dict[int, Envelope]] = {}
         self._behind: dict[str, int] = {}  # outboxes with stored tasks that wait for room: the last id given
-        self.workers: dict[str, WorkerThread] = {}
+        self.workers: dict[str, Runner] = {}
 
     def open(self) -> None:
         """Read where numbering goes on, and take up every task that is not known to be done."""

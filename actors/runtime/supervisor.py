@@ -94,8 +94,7 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
             self._refuse(f"the system's code can't be loaded: {failure}")
             return
         gc.freeze()
-        names = [f"cell-{number}" for number in range(plan.cells)]
-        self.children = {name: Child(name, Cell) for name in names}
+        self.children = {name: Child(name, Cell) for name in plan.cells}
         self.children[GATEWAY_NAME] = Child(GATEWAY_NAME, gateway)
 
     def _start(self, child: Child) -> None:

@@ -19,24 +19,27 @@ from actors.directory import log
 from actors.directory.messages import ReactionFailed
 from actors.directory.reaction import On
 from actors.directory.subscriptions import Subscriptions
-from actors.messaging.codec import CannotDecode, envelope_from
+from actors.messaging.codec import CannotDecode, envelope_from, moment
 from actors.messaging.envelope import COMMAND, EVENT, HERE, OPERATOR, TIMER, Envelope
 from actors.messaging.frames import FrameContent
 from actors.messaging.message import Tick
-from actors.messaging.system_messages import Failed
+from actors.messaging.system_messages import Failed, LinesSeen
 from actors.runtime.clock import Clock, Ids
 from actors.runtime.dispatch import Dispatch
 from actors.runtime.effects import CLIENT, OUTBOX, UNLOGGED, Effects
 from actors.runtime.inprocess import InProcessSystem
 from actors.runtime.inputs import Inputs
+from actors.runtime.lines import records_in, seen
 from actors.runtime.links import Links
 from actors.runtime.outbox import Outboxes
 from actors.runtime.retries import Backoff, Parked, Retries, conversation
 from actors.runtime.service import Answer, Observed, Record, Service
 from actors.runtime.timers import Timers
 from actors.runtime.waiters import Waiters
+from actors.store.placement import Placement
 from actors.store.session import StoreFailed
 from actors.store.sqlite import SqliteSession
+from actors.vocabulary.slots import slot_in
 
 TIMERS_PER_TURN: Final = 512
 CAREFUL_TURNS: Final = 50  # turns with savepoints after a handler has raised: failures come in flocks
@@ -84,7 +87,7 @@ class Turns:
     def __init__(
         self, *, cell: str, session: SqliteSession, system: InProcessSystem, subscriptions: Subscriptions,
         retries: Retries, timers: Timers, outboxes: Outboxes, links: Links, clock: Clock, ids: Ids, chance: Random,
-        peer_of: Callable[[int], str], own_slots: frozenset[int], immediate_retries: int, backoff: Backoff,
+        placement: Placement, own_slots: frozenset[int], immediate_retries: int, backoff: Backoff,
         budget: int, resident: int, failed_actor: Callable[[str, datetime], None],
     ) -> None:  # fmt: skip
         self._cell = cell
@@ -98,7 +101,8 @@ class Turns:
         self._clock = clock
         self._ids = ids
         self._chance = chance
-        self._peer_of = peer_of
+        self._placement = placement
+        self.whole = placement.whole  # every service is here, and only slots decide
         self._own_slots = own_slots
         self._immediate = immediate_retries
         self._backoff = backoff
@@ -110,6 +114,9 @@ class Turns:
         self._records: list[Record] = []
         self._replies: list[Envelope] = []
         self._overdue: list[tuple[str, Record]] = []  # lines that an observer could not take before
+        self._from_elsewhere: dict[str, list[Record]] = {}  # other cells' lines for the observers here, not yet taken
+        self._witnessed: list[Record] = []  # all of them in this turn
+        self._published_over: set[tuple[str, str]] = set()  # this turn's events that have gone to other cells
         self._doomed: list[str] = []  # actors that a drill ends with this turn
         self._turn = 0
         self._careful = False  # in this turn every handler runs in a savepoint
@@ -157,17 +164,21 @@ class Turns:
 
     def _run(self, inputs: Inputs, starting: list[Envelope] | None) -> tuple[list[Envelope], list[tuple[str, bytes]]]:
         session, effects = self._session, self._effects
+        for _, content in inputs.links:
+            self._clock.witness(moment(content.at))
         now = effects.now = self._clock.now()
         self._records, self._replies = [], []
         self.waiters.begin()
         self._overdue, self._doomed = [], []
+        self._from_elsewhere, self._witnessed = {}, []
+        self._published_over = set()
         handled = 0
         session.begin()
         for envelope in starting or ():
             self._mail.append((envelope.target, envelope, None))
         self._take_in(inputs, now)
         observed = rounds = 0
-        while self._mail or self._unwritten or observed < len(self._records) or self._overdue:
+        while self._mail or self._unwritten or observed < len(self._records) or self._overdue or self._from_elsewhere:
             handled = self._drain(handled)
             self.write_back()
             if not self._mail:
@@ -189,9 +200,11 @@ class Turns:
         overdue, self._overdue = self._overdue, []
         for name, record in overdue:
             self._observe(name, [record])
+        elsewhere, self._from_elsewhere = self._from_elsewhere, {}
         for name in self.observers:
-            if fresh and name not in self._subscriptions.lagging:
-                self._observe(name, fresh)
+            mine = fresh if name not in self._subscriptions.lagging else []
+            if mine or name in elsewhere:
+                self._observe(name, elsewhere.get(name, []) + mine)
 
     def _write(self, now: datetime) -> None:
         if self._records:
@@ -282,6 +295,9 @@ class Turns:
 
     def redeliver(self, actor: str, envelope: Envelope) -> None:
         """Deliver an envelope again, within this turn (a dead letter that is retried)."""
+        if isinstance(envelope.message, LinesSeen):
+            self._see(actor, records_in(envelope.message))
+            return
         if actor in self.observers:
             # What an observer takes is not the message but its line in the log.
             self._overdue += [
@@ -292,12 +308,14 @@ class Turns:
             return
         self._mail.append((actor, envelope, None))
 
-    def bury(self, actor: str, envelope: Envelope, attempts: int, cause: str) -> None:
-        """Give a message up: into the dead letters, and whoever waits for it hears so."""
+    def bury(
+        self, actor: str, envelope: Envelope, attempts: int, cause: str, *, letter: Envelope | None = None
+    ) -> None:
+        """Give a message up: into the dead letters (as `letter`, where that is another), and whoever waits hears so."""
         self.counters.buried += 1
         effects = self._effects
         letter_id = self._ids.new_id("D", min(self._own_slots), effects.now)
-        self._retries.bury(letter_id, actor, envelope, now=effects.now, attempts=attempts, cause=cause)
+        self._retries.bury(letter_id, actor, letter or envelope, now=effects.now, attempts=attempts, cause=cause)
         name = type(envelope.message).__name__
         self._log.error(
             "dead letter", id=letter_id, actor=actor, type=name, cause=cause, payment_id=envelope.payment_id or None
@@ -311,8 +329,8 @@ class Turns:
 
     def _hears_failures(self, sender: str) -> bool:
         """Whether whoever sent a command does something about its failure; else the payment's watchers must."""
-        ref = None if sender[:7] == CLIENT else self._system.find(sender)
-        return ref is None or Failed in ref.instance.handlers
+        handlers = None if sender[:7] == CLIENT else self._system.handlers_of(sender)
+        return handlers is None or Failed in handlers
 
     def _committed(self, handled: int) -> None:
         self._outboxes.release()
@@ -321,7 +339,7 @@ class Turns:
             self._system.kill(name)
         self._system.drop_idle(self._resident)
         if self.waiters:
-            self._replies += self.waiters.answers(self._records)
+            self._replies += self.waiters.answers(self._records + self._witnessed)
         self.counters.turns += 1
         self.counters.messages += handled
 
@@ -329,6 +347,9 @@ class Turns:
         mail, budget = self._mail, self._budget
         while mail:
             target, envelope, on = mail.popleft()
+            if not self.whole and not envelope.target and not self._system.hosts(target):
+                self._publish_over(target, envelope)
+                continue
             handled += 1
             if handled > budget:
                 raise TurnTooLong(budget)
@@ -377,7 +398,7 @@ class Turns:
         """Bury inputs that have ended the process before; their places in links and outboxes are used up."""
         before = len(self._mail)
         for peer, content in inputs.condemned_links:
-            self._admit_frame(peer, content)
+            self._admit_frame(peer, content, condemned=True)
         for name, answer in inputs.condemned_answers:
             self._admit_answer(name, answer)
         condemned = [self._mail.pop()[1] for _ in range(len(self._mail) - before)]
@@ -388,17 +409,26 @@ class Turns:
             self.bury(parked.actor, parked.envelope, parked.attempt, inputs.cause)
             self._retries.done(parked, self._effects.now)
 
-    def _admit_frame(self, peer: str, content: FrameContent) -> None:
+    def _admit_frame(self, peer: str, content: FrameContent, *, condemned: bool = False) -> None:
+        """What a peer sends stands in its own log already, and gets no second line here."""
         self._links.acknowledge(peer, content.acknowledged)
         for fields in self._links.take(peer, content):
             try:
-                self._admit(envelope_from(fields))
+                envelope = envelope_from(fields)
+                if isinstance(envelope.message, LinesSeen) and not condemned:
+                    self._see(envelope.target, records_in(envelope.message))
+                else:
+                    self._mail.append((envelope.target, envelope, None))
             except CannotDecode as error:
                 # The peer counts it as delivered, so it is kept: a program that knows it may take it up again.
                 self.counters.buried += 1
                 letter_id = self._ids.new_id("D", min(self._own_slots), self._effects.now)
                 self._log.error("dead letter", id=letter_id, peer=peer, cause=str(error))
                 self._retries.bury_unread(letter_id, fields, now=self._effects.now, cause=str(error))
+
+    def _see(self, observer: str, records: list[Record]) -> None:
+        self._from_elsewhere.setdefault(observer, []).extend(records)
+        self._witnessed += records
 
     def _admit_answer(self, outbox: str, answer: Answer) -> None:
         origin = None
@@ -519,18 +549,38 @@ class Turns:
                 self._replies.append(envelope)
             elif target[:7] == OUTBOX:
                 self._outboxes.add(envelope)
-            elif envelope.slot == HERE or envelope.slot in self._own_slots:
+            elif (envelope.slot == HERE or envelope.slot in self._own_slots) and (
+                self.whole or self._system.hosts(target)
+            ):
                 mail.append((target, envelope, None))
             else:
                 self._send_over(envelope)
         effects.outgoing = []
 
     def _send_over(self, envelope: Envelope) -> None:
-        """To an actor in another cell."""
+        """To an actor in another cell: that of its slot, or of the payment's where it has none."""
+        slot = envelope.slot
+        if slot == HERE:
+            slot = slot_in(envelope.payment_id) if envelope.payment_id else 0
         try:
-            self._links.add(self._peer_of(envelope.slot), envelope)
+            self._links.add(self._placement.cell_for(envelope.target, slot), envelope)
         except UNPACKABLE as error:
             raise TurnVoid(f"it led to a message that can't be sent ({type(error).__name__}: {error})") from error
+
+    def _publish_over(self, subscriber: str, envelope: Envelope) -> None:
+        """An event to a subscriber in another cell, where all of its reactions to it are found: so it goes but once.
+
+        One that is about no payment goes to every cell of the subscriber's.
+        """
+        envelope = envelope._replace(target=subscriber)
+        if (subscriber, envelope.message_id) in self._published_over:
+            return
+        self._published_over.add((subscriber, envelope.message_id))
+        if envelope.payment_id:
+            self._send_over(envelope)
+            return
+        for cell in self._placement.cells_of(subscriber):
+            self._links.add(cell, envelope)
 
     def _catch_up(self, lines: int) -> None:
         """Let subscribers that are behind read on; at the log's end they are live again."""
@@ -558,6 +608,9 @@ class Turns:
 
     def _observe(self, observer: str, records: list[Record]) -> None:
         """Give an observer the log's lines; a line it can't take is buried alone, the others are observed."""
+        if not (self.whole or self._system.is_service(observer)):
+            self._let_see(observer, records)
+            return
         tick = Envelope("", Observed(records=tuple(records)), TIMER, DIRECTORY, observer)
         if not self._careful:
             self._deliver_at_ease(observer, tick, None)
@@ -581,7 +634,29 @@ class Turns:
                     self._observe(observer, [record])
             elif not isinstance(records[0].envelope.message, ReactionFailed):
                 self._log.error("observer failed", actor=observer, exc_info=error)
-                self.bury(observer, records[0].envelope._replace(kind=EVENT), 1, f"{type(error).__name__}: {error}")
+                line = records[0].envelope._replace(kind=EVENT)
+                letter = self._as_letter(observer, records[0])
+                self.bury(observer, line, 1, f"{type(error).__name__}: {error}", letter=letter)
             return
         session.release()
         self._take()
+
+    def _let_see(self, observer: str, records: list[Record]) -> None:
+        """Send lines to an observer that lives in other cells: each line to that of its payment."""
+        by_cell: dict[str, list[Record]] = {}
+        for record in records:
+            if record.envelope.payment_id:
+                cell = self._placement.cell_for(observer, slot_in(record.envelope.payment_id))
+                by_cell.setdefault(cell, []).append(record)
+        for cell, lines in by_cell.items():
+            try:
+                for envelope in seen(observer, self._cell, lines):
+                    self._links.add(cell, envelope)
+            except UNPACKABLE as error:
+                raise TurnVoid(f"it led to a message that can't be sent ({type(error).__name__}: {error})") from error
+
+    def _as_letter(self, observer: str, record: Record) -> Envelope | None:
+        """The whole line, where it is of another cell's log and so can't be found in this one when it is retried."""
+        if record not in self._witnessed:
+            return None
+        return next(seen(observer, self._cell, [record]))._replace(payment_id=record.envelope.payment_id)

@@ -27,7 +27,7 @@ class Waiters:
 
     def __init__(self) -> None:
         self._waiting: dict[str, list[Waiter]] = {}
-        self._new: list[tuple[str, Waiter, Record | None]] = []
+        self._new: list[tuple[str, Waiter, tuple[str, str] | None]] = []
 
     def __len__(self) -> int:
         """How many payments are waited for."""
@@ -41,13 +41,13 @@ class Waiters:
         """A turn starts: what an abandoned one had asked is forgotten; whoever asked asks again."""
         self._new = []
 
-    def ask(self, payment_id: str, waiter: Waiter, standing: Record | None) -> None:
-        """A client wants to hear of a payment: at once where the line is `standing` already, else when it is logged."""
+    def ask(self, payment_id: str, waiter: Waiter, standing: tuple[str, str] | None) -> None:
+        """A client wants to hear of a payment: at once what is `standing` (type and status), else when it is logged."""
         self._new.append((payment_id, waiter, standing))
 
     def answers(self, records: list[Record]) -> list[Envelope]:
         """After the commit: replies to those whose line is among `records`, or stood already."""
-        replies = [_answer(waiter, standing) for _, waiter, standing in self._new if standing is not None]
+        replies = [_answer(waiter, payment_id, *standing) for payment_id, waiter, standing in self._new if standing]
         for payment_id, waiter, standing in self._new:
             if standing is None:
                 others = self._waiting.setdefault(payment_id, [])
@@ -63,14 +63,12 @@ class Waiters:
             name = type(record.envelope.message).__name__
             for waiter in [waiter for waiter in waiters if name in waiter.types]:
                 waiters.remove(waiter)
-                replies.append(_answer(waiter, record))
+                replies.append(_answer(waiter, record.envelope.payment_id, name, record.progress or ""))
             if not waiters:
                 del self._waiting[record.envelope.payment_id]
         return replies
 
 
-def _answer(waiter: Waiter, record: Record) -> Envelope:
-    payment_id = record.envelope.payment_id
-    name = type(record.envelope.message).__name__
-    answer = Awaited(payment_id=payment_id, type=name, status=record.progress or "")
+def _answer(waiter: Waiter, payment_id: str, name: str, status: str) -> Envelope:
+    answer = Awaited(payment_id=payment_id, type=name, status=status)
     return Envelope("", answer, REPLY, "waiting", waiter.target, payment_id, waiter.causation_id)

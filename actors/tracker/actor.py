@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
-from actors.messaging.codec import micros
+from actors.messaging import codec
+from actors.messaging.codec import micros, moment
 from actors.runtime.service import CellContext, Observed, Record, Service, Started, Turn
 from actors.tracker.messages import PaymentStalled, SweepDeadlines
 from actors.tracker.model import UNKNOWN, Patience, follow, why_stalled
-from actors.tracker.store import MIGRATIONS, TrackerStore, Writes
+from actors.tracker.store import MIGRATIONS, Known, TrackerStore, Writes
 from actors.vocabulary.order import PaymentOrder
 from actors.vocabulary.reason import NARRATIVE, Reason
 from actors.vocabulary.slots import BadId, slot_in
 
 SWEEP: Final = "sweep"
+STALLED: Final = PaymentStalled.__name__
+EARLY: Final = timedelta(days=1)  # lines of a payment whose order never comes are kept for so long
 SWEEP_LIMIT: Final = 200  # payments that one sweep calls a person for; the next one follows at once
 
 
@@ -39,27 +42,35 @@ class Tracker(Service):
             moving=self._shortest // _MICROSECOND, executing=timedelta(seconds=executing) // _MICROSECOND
         )
         self._sweeping = False
+        context.resources["standing"] = self.standing
+
+    def standing(self, payment_id: str, types: Iterable[str]) -> tuple[str, str] | None:
+        """One of the message types after which the payment stands where it does now, with its status; or None."""
+        known = self._store.known([payment_id]).get(payment_id)
+        if known is None:
+            return None
+        status, last = known.standing.status, known.standing.last_type
+        if last in types:
+            return last, status
+        progress = ((name, codec.type_names[name].progress) for name in types if name in codec.type_names)
+        return next(((name, status) for name, leads_to in progress if leads_to == status), None)
 
     def observe(self, message: Observed, turn: Turn) -> None:
         """Fold the turn's lines into one write for each payment they are about."""
-        by_payment: dict[str, list[Record]] = {}
-        for record in message.records:
-            payment_id = record[2][5]  # record.envelope.payment_id, in half the time
-            if payment_id in by_payment:
-                by_payment[payment_id].append(record)
-            elif payment_id:
-                by_payment[payment_id] = [record]
+        by_payment = _by_payment(message.records)
         if not by_payment:
             return
         known = self._store.known(by_payment)
         writes = Writes()
         answered = _Answered(self._resources.get("reactions"))
         now = micros(turn.now)
-        for payment_id, records in by_payment.items():
-            row = known.get(payment_id)
+        for payment_id, lines in by_payment.items():
+            row, records, told_at = known.get(payment_id), lines, 0
+            if lines[0].at is not turn.now:  # lines of this turn are in order; other cells' or a replay's stand first
+                row, records = self._in_order(payment_id, row, lines)
             order = None if row else self._order_in(payment_id, records)
             if row:
-                flow, workflow, before = row
+                told_at, flow, workflow, before = row
             elif order:
                 flow, workflow, before = order.flow, order.workflow, UNKNOWN
             else:
@@ -71,13 +82,27 @@ class Tracker(Service):
             patience = self._patience.for_payment(after.status, flow, unanswered=unanswered)
             deadline = None if patience is None else now + patience
             moved_at = now if after.moved_at is turn.now else micros(after.moved_at)
+            # `PaymentStalled` says only that nothing was heard: what is heard later counts, however old.
+            if after.told_at is not None and after.last_type != STALLED:
+                told_at = now if after.told_at is turn.now else micros(after.told_at)
             if order:
-                writes.add(order, after, moved_at, deadline)
+                writes.add(order, after, moved_at, deadline, told_at)
             else:
-                writes.change(payment_id, before, after, moved_at, deadline)
+                writes.change(payment_id, before, after, moved_at, deadline, told_at)
         self._store.write(writes)
         if writes.waiting and not self._sweeping:
             self._sweep_after(self._sweep_every, turn)
+
+    def _in_order(self, payment_id: str, row: Known | None, records: list[Record]) -> tuple[Known | None, list[Record]]:
+        """Lines by their moments; those that come before any that tells the order are kept until one does."""
+        if row is not None:
+            row = row._replace(standing=row.standing._replace(told_at=moment(row.told_at)))
+        elif self._order_in(payment_id, records):
+            records = records + self._store.take_early(payment_id)
+        elif self._is_here(payment_id):
+            self._store.keep_early(payment_id, records)
+            records = []
+        return row, sorted(records, key=_moment)
 
     def sweep(self, message: SweepDeadlines, turn: Turn) -> None:
         """Publish `PaymentStalled` for payments past their deadline; their status follows from that event."""
@@ -108,6 +133,7 @@ class Tracker(Service):
         """Nobody could answer while the cell was down: deadlines are prolonged by that time."""
         if message.downtime:
             self._store.prolong_deadlines(message.downtime // _MICROSECOND)
+        self._store.forget_early(micros(turn.now - EARLY))
         self._sweep_again(turn)
 
     def _sweep_again(self, turn: Turn) -> None:
@@ -129,15 +155,31 @@ class Tracker(Service):
     def _order_in(self, payment_id: str, records: Iterable[Record]) -> PaymentOrder | None:
         """The order of a payment that is new here, from the first message that carries it."""
         order = next((order for record in records if (order := order_of(record.envelope.message))), None)
-        if order is None or order.payment_id != payment_id:
-            return None
+        # Accepted here and sent on to the debtor's partition: the tracker over there follows it.
+        return order if order is not None and order.payment_id == payment_id and self._is_here(payment_id) else None
+
+    def _is_here(self, payment_id: str) -> bool:
         try:
-            # Accepted here and sent on to the debtor's partition: the tracker over there follows it.
-            return order if slot_in(payment_id) in self._slots else None
+            return slot_in(payment_id) in self._slots
         except BadId:
-            return None
+            return False
 
     handlers: ClassVar[Any] = {Observed: observe, SweepDeadlines: sweep, Started: started}
+
+
+def _by_payment(records: Iterable[Record]) -> dict[str, list[Record]]:
+    by_payment: dict[str, list[Record]] = {}
+    for record in records:
+        payment_id = record[2][5]  # record.envelope.payment_id, in half the time
+        if payment_id in by_payment:
+            by_payment[payment_id].append(record)
+        elif payment_id:
+            by_payment[payment_id] = [record]
+    return by_payment
+
+
+def _moment(record: Record) -> datetime:
+    return record.at
 
 
 def order_of(message: object) -> PaymentOrder | None:

@@ -43,7 +43,7 @@ class Standing(NamedTuple):
     """What is known of one payment: its status with the reason for it, and what moved it last.
 
     `last_type` is the last message of any kind, `last_event` the last published one, `reached` the actors
-    that got that one.
+    that got that one. `told_at` is the moment of the newest line that said something of the status.
     """
 
     status: str = ""
@@ -53,22 +53,25 @@ class Standing(NamedTuple):
     last_event: str = ""
     reached: str = ""
     moved_at: datetime | None = None
+    told_at: datetime | None = None
 
 
 UNKNOWN: Final = Standing()
 
 
 def follow(standing: Standing, records: Iterable[Record]) -> Standing:
-    """Where the payment stands after `records`, in the log's order; `standing` itself if nothing is new.
+    """Where the payment stands after `records`, in the order of their moments; `standing` itself if nothing is new.
 
     Lines without progress still show that the payment moves, until it has ended. A line that would lead
     backwards (a late `executing` after the end, a repeated `received`) changes no status.
     """
-    status, reason, text, _, last_event, reached, moved_at = standing
+    status, reason, text, _, last_event, reached, moved_at, told_at = standing
     last: Message | None = None
     event: Message | None = None
     receivers: tuple[str, ...] = ()
     for _, at, envelope, progress, received_by in records:
+        if told_at is not None and at < told_at:  # it comes late, from another cell: the story has gone on since
+            continue
         if progress is not None and progress in MOVES[status]:
             said = _reason_in(envelope.message)
             if status in FINAL and _only_a_follower_failed(envelope.message):
@@ -76,6 +79,7 @@ def follow(standing: Standing, records: Iterable[Record]) -> Standing:
             if status != "needs_attention" or not _asks_again(envelope):
                 status = progress
                 reason, text = said
+            told_at = at
         elif status in FINAL:
             continue
         elif progress == status == "needs_attention":
@@ -90,7 +94,7 @@ def follow(standing: Standing, records: Iterable[Record]) -> Standing:
         return standing
     if event is not None:
         last_event, reached = type(event).__name__, ", ".join(receivers)
-    return Standing(status, reason, text, type(last).__name__, last_event, reached, moved_at)
+    return Standing(status, reason, text, type(last).__name__, last_event, reached, moved_at, told_at)
 
 
 _NO_REASON: Final = (None, "")

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from actors.messaging.codec import micros, moment
+from actors.runtime.lines import pack_record, unpack_record
+from actors.runtime.service import Record
 from actors.store.session import Migration, Session
 from actors.tracker.model import RARE, Standing
 from actors.vocabulary.order import PaymentOrder
@@ -57,15 +59,31 @@ MIGRATIONS: Final = (
             ) WITHOUT ROWID""",
         ),
     ),
+    Migration(
+        "tracker",
+        2,
+        (
+            # the moment of the newest line that said something of the status: what comes later and is older, from
+            # another cell, says nothing any more
+            "ALTER TABLE tracker_payments ADD COLUMN told_at BIGINT NOT NULL DEFAULT 0",
+            # other cells' lines that came before any that tells the payment's order
+            """CREATE TABLE tracker_early (
+                payment_id TEXT NOT NULL,
+                at BIGINT NOT NULL,
+                line BLOB NOT NULL
+            )""",
+            "CREATE INDEX tracker_early_payments ON tracker_early (payment_id)",
+        ),
+    ),
 )
 
-_INSERT: Final = "INSERT INTO tracker_payments VALUES (" + ", ".join("?" * 27) + ")"
+_INSERT: Final = "INSERT INTO tracker_payments VALUES (" + ", ".join("?" * 28) + ")"
 _UPDATE: Final = """UPDATE tracker_payments SET status = ?, rare = ?, reason = ?, reason_text = ?,
-    last_type = ?, last_event = ?, reached = ?, updated_at = ?, deadline = ? WHERE payment_id = ?"""
+    last_type = ?, last_event = ?, reached = ?, updated_at = ?, deadline = ?, told_at = ? WHERE payment_id = ?"""
 _COUNT: Final = """INSERT INTO tracker_counts VALUES (?, ?)
     ON CONFLICT (status) DO UPDATE SET payments = tracker_counts.payments + excluded.payments"""
 _STANDING: Final = "payment_id, flow, workflow, status, reason, reason_text, last_type, last_event, reached"
-_STANDINGS: Final = f"""SELECT {_STANDING}
+_STANDINGS: Final = f"""SELECT told_at, {_STANDING}
     FROM tracker_payments WHERE payment_id IN ({{}})"""
 _SIZES: Final = (1, 8, 64, 512)  # a few fixed lengths, so that few statements are prepared
 _STANDINGS_OF: Final = {size: _STANDINGS.format(", ".join("?" * size)) for size in _SIZES}
@@ -74,8 +92,9 @@ _OVERDUE: Final = f"""SELECT {_STANDING}, updated_at, deadline
 
 
 class Known(NamedTuple):
-    """A payment that has a row: where it stands, and who drives it."""
+    """A payment that has a row: where it stands, who drives it, and when it was last told."""
 
+    told_at: int
     flow: str
     workflow: str
     standing: Standing
@@ -102,9 +121,9 @@ class Writes:
         self.counts: dict[str, int] = {}
         self.waiting = False
 
-    def add(self, order: PaymentOrder, standing: Standing, moved_at: int, deadline: int | None) -> None:
+    def add(self, order: PaymentOrder, standing: Standing, moved_at: int, deadline: int | None, told_at: int) -> None:
         """A payment that has no row yet."""
-        status, reason, reason_text, last_type, last_event, reached, _ = standing
+        status, reason, reason_text, last_type, last_event, reached, _, _ = standing
         creditor, amount = order.creditor, order.amount
         rare = status if status in RARE else None
         self.new.append((
@@ -112,15 +131,17 @@ class Writes:
             deadline, order.flow, order.workflow, order.workflow_version, micros(order.created_at), amount.amount,
             amount.currency, order.debtor_account, creditor.name, creditor.account, creditor.country,
             creditor.email, creditor.date_of_birth, order.idempotency_key, order.end_to_end_id, order.uetr,
-            order.remittance, order.batch_id,
+            order.remittance, order.batch_id, told_at,
         ))  # fmt: skip
         self.counts[status] = self.counts.get(status, 0) + 1
         if deadline is not None:
             self.waiting = True
 
-    def change(self, payment_id: str, before: Standing, after: Standing, moved_at: int, deadline: int | None) -> None:
+    def change(
+        self, payment_id: str, before: Standing, after: Standing, moved_at: int, deadline: int | None, told_at: int
+    ) -> None:
         """A payment whose row stands."""
-        status, reason, reason_text, last_type, last_event, reached, _ = after
+        status, reason, reason_text, last_type, last_event, reached, _, _ = after
         rare = status if status in RARE else None
         self.changed.append(
             (
@@ -133,6 +154,7 @@ class Writes:
                 reached,
                 moved_at,
                 deadline,
+                told_at,
                 payment_id,
             )
         )
@@ -158,8 +180,8 @@ class TrackerStore:
             part = ids[start : start + largest]
             size = next(size for size in _SIZES if size >= len(part))
             part.extend([""] * (size - len(part)))
-            for payment_id, flow, workflow, *standing in self._session.all(_STANDINGS_OF[size], part):
-                found[payment_id] = Known(flow, workflow, Standing(*standing))
+            for told_at, payment_id, flow, workflow, *standing in self._session.all(_STANDINGS_OF[size], part):
+                found[payment_id] = Known(told_at, flow, workflow, Standing(*standing))
         return found
 
     def write(self, writes: Writes) -> None:
@@ -192,3 +214,19 @@ class TrackerStore:
         """The earliest deadline, or None where no payment has one."""
         row = self._session.one("SELECT min(deadline) FROM tracker_payments WHERE deadline IS NOT NULL")
         return None if row is None or row[0] is None else moment(row[0])
+
+    def keep_early(self, payment_id: str, records: Iterable[Record]) -> None:
+        """Keep lines of a payment of which no order is known yet."""
+        rows = [(payment_id, micros(record.at), pack_record(record)) for record in records]
+        self._session.write_many("INSERT INTO tracker_early VALUES (?, ?, ?)", rows)
+
+    def take_early(self, payment_id: str) -> list[Record]:
+        """The lines kept for a payment whose order is known now; they are kept no longer."""
+        rows = self._session.all("SELECT line FROM tracker_early WHERE payment_id = ?", (payment_id,))
+        if rows:
+            self._session.write("DELETE FROM tracker_early WHERE payment_id = ?", (payment_id,))
+        return [unpack_record(row[0]) for row in rows]
+
+    def forget_early(self, before: int) -> None:
+        """No order has come for lines as old as this: they are about a payment that never was, a mistyped id."""
+        self._session.write("DELETE FROM tracker_early WHERE at < ?", (before,))

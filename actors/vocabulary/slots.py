@@ -1,6 +1,6 @@
 """Partition slots: a stable hash spreads accounts and keys over a fixed number of slots. Pure.
 
-Slots are mapped to cells in the data directory at first start (`actors.store.partitions`); ids of payments and
+Slots are mapped to cells in the data directory at first start (`actors.store.placement`); ids of payments and
 cases end in the slot that owns them, so that whoever has the id knows where to ask.
 """
 

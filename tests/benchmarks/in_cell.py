@@ -21,7 +21,7 @@ from actors.messaging.envelope import COMMAND, Envelope
 from actors.messaging.frames import GATEWAY, pack_frame
 from actors.runtime.cell import _settle_memory
 from actors.runtime.core import CellCore
-from actors.store.partitions import spread
+from actors.store.placement import spread
 from config.settings import Settings
 
 
@@ -38,7 +38,7 @@ def main() -> None:
 
 def _measure(given: argparse.Namespace, data: Path) -> None:
     settings = Settings(data=str(data), execution={"delay_ms": (0, 0)})  # type: ignore[arg-type]
-    core = CellCore("cell-0", 0, data, settings, spread(1), assembly.hosting(settings, "cell-0"))
+    core = CellCore("cell-0", data, settings, spread(1), assembly.hosting(settings, "cell-0"))
     core.open()
     _settle_memory()
     mix = OrderMix(given.flow)

@@ -14,7 +14,7 @@ from actors.messaging import codec
 from actors.messaging.codec import CannotDecode, DuplicateMessageName
 from actors.messaging.envelope import Envelope
 from actors.messaging.message import Command
-from actors.store.partitions import spread
+from actors.store.placement import spread
 from tests.contract import released_messages
 from tests.contract.released_messages import READ, envelope_of, files, meaning, missing, present, still_means, today
 

@@ -27,6 +27,7 @@ class Shop:
     """A data directory with a system in it, and the command line to reach it."""
 
     data: Path
+    cells: tuple[str, ...] = ("cell-0",)
 
     def run(self, *line: str, **more: Any) -> subprocess.CompletedProcess[str]:
         """Run one command to its end."""
@@ -64,11 +65,22 @@ class Shop:
         raise AssertionError(f"{payment_id} is {payment['status']}, not {status}")
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """A running system with the sample accounts."""
-    made = Shop(tmp_path_factory.mktemp("shop") / "a data directory")
-    started = made.run("start", "--set", *QUICK)
+CELLS = {
+    "embedded": ("cell-0",),
+    "partitioned": ("cell-0", "cell-1"),
+    "isolated": (
+        "disbursement", "ledger", "aml", "execution", "payment-0", "payment-1", "notification", "replication",
+        "tracker",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=CELLS)
+def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A running system with the sample accounts: the same tests hold, whatever lives where."""
+    made = Shop(tmp_path_factory.mktemp("shop") / "a data directory", CELLS[request.param])
+    configuration = str(ROOT / "config" / f"{request.param}.toml")
+    started = made.run("start", "--config", configuration, "--set", *QUICK)
     assert started.returncode == 0, started.stderr
     assert made.run("account", "load", str(SAMPLES / "accounts.csv")).returncode == 0
     yield made
@@ -86,12 +98,12 @@ def test_status_shows_cells_and_payments(shop: Shop) -> None:
     """At a glance, for people and for scripts."""
     document = shop.json("status")
     assert document["state"] == "running"
-    (cell,) = document["cells"]
-    assert cell["name"] == "cell-0"
-    os.kill(cell["pid"], 0)
-    assert {"actors", "restarts", "turns", "mailbox"} <= set(cell)
+    assert tuple(cell["name"] for cell in document["cells"]) == shop.cells
+    for cell in document["cells"]:
+        os.kill(cell["pid"], 0)
+        assert {"actors", "restarts", "turns", "mailbox"} <= set(cell)
     assert "completed" in document["payments"]
-    assert "cell-0" in shop.run("status").stdout
+    assert shop.cells[-1] in shop.run("status").stdout
 
 
 @pytest.mark.parametrize("flow", ["orchestrated", "choreographed"])
@@ -215,9 +227,9 @@ def test_a_killed_actor_and_a_killed_cell_come_back(shop: Shop) -> None:
     """A drill loses nothing."""
     assert shop.run("kill", "ledger").returncode == 0
     assert shop.pay("TEST-OK").returncode == 0
-    assert shop.run("kill", "cell-0").returncode == 0
+    assert shop.run("kill", shop.cells[-1]).returncode == 0
     assert shop.pay("TEST-OK").returncode == 0
-    assert shop.json("status")["cells"][0]["restarts"] >= 1
+    assert shop.json("status")["cells"][-1]["restarts"] >= 1
 
 
 def test_the_directory_and_the_workflows_are_shown(shop: Shop) -> None:

@@ -22,6 +22,11 @@ SLOW_RAIL = {
     "execution.doubt_after_seconds": "9",
 }
 EXECUTING = 500
+VICTIMS = {  # of each topology, in the order in which they are killed
+    "embedded": ("cell-0", "cell-0", "cell-0", "cell-0"),
+    "partitioned": ("cell-0", "cell-1", "cell-0", "cell-1"),
+    "isolated": ("ledger", "payment-0", "execution", "tracker"),
+}
 
 
 @pytest.fixture
@@ -50,13 +55,15 @@ def replaced(system: Installation, name: str, pid: int) -> bool:
     return system.pids().get(name, pid) != pid
 
 
-def test_a_file_is_paid_while_cells_are_killed(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("topology", VICTIMS)
+def test_a_file_is_paid_while_cells_are_killed(data: Path, tmp_path: Path, topology: str) -> None:
     """Four kills, each with at least 500 payments at the bank: nothing is lost, doubled or left behind."""
     orders = OrderFile.write(tmp_path / "orders.csv", LINES)
-    with Installation(data, SLOW_RAIL) as system:
+    victims = VICTIMS[topology]
+    with Installation(data, SLOW_RAIL, topology=topology) as system:
         open_accounts(system)
         submit = system.begin("submit", str(orders.path), "--wait", "--timeout", "300", "--json")
-        for name in ("cell-0", "cell-1", "cell-0", "cell-1"):
+        for name in victims:
             eventually(lambda: system.executing() >= EXECUTING, 60)
             killed = system.kill(name)
             eventually(lambda: replaced(system, name, killed.pid) and whole(system), 30)  # noqa: B023 -- at once
@@ -64,7 +71,26 @@ def test_a_file_is_paid_while_cells_are_killed(data: Path, tmp_path: Path) -> No
         assert done.status == 4, done.err  # some are held, some need attention
         assert (done.json["accepted"], done.json["duplicates"], done.json["refused"]) == (LINES, 0, [])
         assert Counter(done.json["by_status"]) == orders.statuses
-        assert [system.cell(name)["restarts"] for name in ("cell-0", "cell-1")] == [2, 2]
+        assert Counter({name: system.cell(name)["restarts"] for name in victims}) == Counter(victims)
+        agree(system, orders)
+
+
+def test_without_aml_payments_wait_and_the_others_go_on(data: Path, tmp_path: Path) -> None:
+    """A service that lives apart dies alone: its payments are late, not lost, and nobody else is started again."""
+    orders = OrderFile.write(tmp_path / "orders.csv", LINES)
+    with Installation(data, topology="isolated") as system:
+        open_accounts(system)
+        before = system.pids()
+        submit = system.begin("submit", str(orders.path), "--wait", "--timeout", "300", "--json")
+        for screened in (LINES // 8, LINES // 4, LINES // 2):
+            eventually(lambda: system.number("SELECT count(*) FROM aml_screenings") >= screened, 60)  # noqa: B023
+            killed = system.kill("aml")
+            eventually(lambda: replaced(system, "aml", killed.pid), 30)  # noqa: B023 -- at once
+        done = end(submit, 300)
+        assert done.status == 4, done.err  # some are held, some need attention
+        assert (done.json["accepted"], done.json["duplicates"], done.json["refused"]) == (LINES, 0, [])
+        after = system.pids()
+        assert {name for name in before if before[name] != after[name]} == {"aml"}
         agree(system, orders)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from actors.disbursement.messages import OrderRefused, PaymentAccepted, SubmitPayment
 from actors.gateway.client import NoAnswer, NotRunning
-from actors.store.partitions import spread
+from actors.store.placement import spread
 from actors.vocabulary.money import Money
 from actors.vocabulary.slots import slot_in, slot_of
 from tests.fakes.installation import ACCOUNTS, Installation, OrderFile, agree, end, open_accounts
@@ -29,7 +29,7 @@ ROUGH = {
 
 def cell_of(text: str) -> int:
     """The cell that owns a key or an account."""
-    return spread(2).cell_of(slot_of(text))
+    return int(spread(2).cell_for("disbursement", slot_of(text))[-1])
 
 
 def order(key: str, amount: int = 100) -> SubmitPayment:
@@ -63,7 +63,7 @@ def test_a_key_of_another_cell_stands_for_one_payment(tmp_path: Path) -> None:
             assert isinstance(repeated, PaymentAccepted)
             assert (accepted.duplicate, repeated.duplicate) == (False, True)
             assert accepted.payment_id == repeated.payment_id
-            assert spread(2).cell_of(slot_in(accepted.payment_id)) != cell_of(key)
+            assert int(spread(2).cell_for("disbursement", slot_in(accepted.payment_id))[-1]) != cell_of(key)
         assert all(isinstance(reply, OrderRefused) and reply.conflict for reply in other)
         assert len(system.journal()) == len(orders)
         assert system.violations() == []

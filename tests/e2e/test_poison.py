@@ -48,10 +48,10 @@ def test_what_ends_the_process_is_put_away_wherever_it_comes_from(tmp_path: Path
 
 
 def _debtor_far_from(key: str) -> str:
-    from actors.store.partitions import spread
+    from actors.store.placement import spread
     from actors.vocabulary.slots import slot_of
 
     def cell(text: str) -> int:
-        return spread(2).cell_of(slot_of(text))
+        return int(spread(2).cell_for("disbursement", slot_of(text))[-1])
 
     return next(account for account in (f"ACC-{number}" for number in range(12)) if cell(account) != cell(key))

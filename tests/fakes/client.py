@@ -34,6 +34,10 @@ class FakeClient:
         self.asked.append((target, -1, message))
         return [self._answer(message)]
 
+    def home_of(self, actor: str, slot: int) -> str:
+        """There is but one cell."""
+        return "cell-0"
+
     def control(self, request: dict[str, Any], timeout: float = 30) -> dict[str, Any]:
         """The scripted answer of the supervisor."""
         return self.controls[request["do"]]

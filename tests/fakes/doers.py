@@ -14,7 +14,7 @@ from actors.messaging import codec, system_messages
 from actors.messaging.message import Command, Event, Message, Reply, Result, Task, Tick
 from actors.runtime.core import CellCore, Hosting
 from actors.runtime.service import Answer, CellContext, Handed, Observed, Service, Turn
-from actors.store.partitions import spread
+from actors.store.placement import spread
 from actors.store.session import Migration
 from config.settings import Settings
 from tests.fakes.one_cell import OneCell
@@ -260,7 +260,7 @@ class DoersCell(OneCell):
     def open(self) -> None:
         """With its peers."""
         self.core = CellCore(
-            "cell-0", 0, self.data, self.settings, spread(self.cells), self._make_hosting(), clock=self._clock
+            "cell-0", self.data, self.settings, spread(self.cells), self._make_hosting(), clock=self._clock
         )
         self.core.open()
 

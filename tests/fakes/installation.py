@@ -47,12 +47,17 @@ class Done:
 class Installation:
     """One data directory and its system; nothing of it runs any more when the `with` ends.
 
-    `settings` go over `config/partitioned.toml`; `plan` changes what the processes are made of.
+    `settings` go over the topology's configuration; `plan` changes what the processes are made of.
     """
 
-    def __init__(self, data: Path, settings: dict[str, str] | None = None, *, cells: int = 2, **plan: Any) -> None:
+    def __init__(
+        self, data: Path, settings: dict[str, str] | None = None, *, cells: int = 2, topology: str = "partitioned",
+        **plan: Any,
+    ) -> None:  # fmt: skip
         self.data = data
-        self.settings = {"topology.cells": str(cells), **(settings or {})}
+        self.topology = topology
+        own = {"topology.cells": str(cells)} if topology == "partitioned" else {}
+        self.settings = {**own, **(settings or {})}
         self.plan = plan
         self._commands: list[subprocess.Popen[str]] = []
 
@@ -71,7 +76,7 @@ class Installation:
 
     def start(self) -> None:
         """Start the system without the command line, which takes no changes of the plan."""
-        settings = read_settings(CONFIG / "partitioned.toml", self.settings)
+        settings = read_settings(CONFIG / f"{self.topology}.toml", self.settings)
         settings = settings.model_copy(update={"data": str(self.data)})
         self.data.mkdir(mode=0o700, exist_ok=True)
         write_effective(settings, self.data)

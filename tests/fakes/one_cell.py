@@ -13,7 +13,7 @@ from actors.messaging.envelope import COMMAND, HERE, Envelope
 from actors.messaging.frames import GATEWAY, pack_frame, unpack_frame
 from actors.messaging.message import Message
 from actors.runtime.core import CellCore, Hosting
-from actors.store.partitions import spread
+from actors.store.placement import spread
 from config.settings import Settings
 
 
@@ -34,7 +34,7 @@ class OneCell:
         self.open()
 
     def open(self) -> None:
-        self.core = CellCore("cell-0", 0, self.data, self.settings, spread(1), self._make_hosting(), clock=self._clock)
+        self.core = CellCore("cell-0", self.data, self.settings, spread(1), self._make_hosting(), clock=self._clock)
         self.core.open()
 
     def crash(self) -> None:

@@ -20,7 +20,7 @@ Found = TypeVar("Found")
 
 PLAN = ProcessPlan(
     data="",
-    cells=2,
+    cells=("cell-0", "cell-1"),
     core_factory="tests.fakes.processes:EchoCore",
     gateway_class="tests.fakes.processes:FakeGateway",
     heartbeat_interval=timedelta(milliseconds=100),

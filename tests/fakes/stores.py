@@ -61,5 +61,5 @@ def keep_payment(session: SqliteSession, payment_id: str, status: str, reason: s
     writes = tracker.Writes()
     deadline = MICROS if status in {"received", "debiting", "screening", "executing", "compensating"} else None
     standing = Standing(status, reason, "in words" if reason else "", "X", "X", "", NOW)
-    writes.add(order(payment_id), standing, MICROS, deadline)
+    writes.add(order(payment_id), standing, MICROS, deadline, MICROS)
     tracker.TrackerStore(session).write(writes)

@@ -26,7 +26,7 @@ from actors.messaging.message import Message
 from actors.messaging.system_messages import ActorKilled, Awaited, DropDeadLetter, KillActor
 from actors.runtime.control import GATEWAY
 from actors.runtime.launch import stop_system
-from actors.store.partitions import establish, recorded_map, spread
+from actors.store.placement import establish, recorded_placement, spread
 from actors.vocabulary.money import Money
 from actors.vocabulary.slots import SLOTS
 from config.settings import Settings, TopologySettings, write_effective
@@ -49,7 +49,7 @@ def order(key: str, creditor: str = "A Creditor") -> SubmitPayment:
 def running(data: Path) -> Iterator[RunningSystem]:
     """Two fake cells behind the real gateway."""
     data.mkdir(mode=0o700, exist_ok=True)
-    establish(data, 2)
+    establish(data, spread(2))
     with RunningSystem(data, core_factory="tests.fakes.fake_cell:FakeCore", gateway_class=GATEWAY) as system:
         yield system
 
@@ -81,7 +81,7 @@ def test_the_welcome_says_what_the_client_has_reached(client: Client, calm: Runn
         "version": protocol.VERSION,
         "cells": ["cell-0", "cell-1"],
         "slots": SLOTS,
-        "map": list(spread(2).owners),
+        "groups": spread(2).record(),
         "data": str(calm.data),
     }
 
@@ -258,9 +258,9 @@ class Door:
     """A server with a cell that answers at once, when told to."""
 
     def __init__(self, data: Path, *, unsent_bytes: int = 64 * 1024 * 1024, **bounds: Any) -> None:
-        partitions = establish(data, 1)
+        placement = establish(data, spread(1))
         self.data = data
-        self.server = Server(data, partitions, Routing(partitions, bounds=Bounds(**bounds)), unsent_bytes=unsent_bytes)
+        self.server = Server(data, placement, Routing(placement, bounds=Bounds(**bounds)), unsent_bytes=unsent_bytes)
         self.server.open()
         self.server.introduce({"cell-0": "here"}, now=0)
         self.core = FakeCore("cell-0", data, 1)
@@ -452,7 +452,7 @@ def test_at_a_first_start_the_gateway_lays_out_what_the_settings_ask(tmp_path: P
     """It may be there before the first cell."""
     write_effective(Settings(topology=TopologySettings(cells=3)), tmp_path)
     Server.of(tmp_path, 1).close()
-    assert recorded_map(tmp_path) == spread(3)
+    assert recorded_placement(tmp_path) == spread(3)
 
 
 def test_a_system_of_another_version_is_named(tmp_path: Path) -> None:
@@ -505,7 +505,7 @@ def test_two_answers_to_one_order_may_come_in_either_order(tmp_path: Path) -> No
         accepted, _ = listening.accept()
         incoming = Incoming()
         with accepted:
-            accepted.sendall(packet(protocol.WELCOME, {"version": protocol.VERSION, "map": [0] * SLOTS}))
+            accepted.sendall(packet(protocol.WELCOME, {"version": protocol.VERSION, "groups": spread(1).record()}))
             while True:
                 incoming.feed(accepted.recv(10_000))
                 while (values := incoming.packet()) is not None:

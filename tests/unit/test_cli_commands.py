@@ -465,7 +465,7 @@ def test_a_drill_kills_a_process_or_an_actor_by_its_name(desk: Desk) -> None:
     desk.client.answers[KillActor] = lambda command: ActorKilled(name=command.name, found=command.name != "nobody")
     assert desk.json("kill", "ledger")["kind"] == "actor"
     assert desk.run("kill", f"payment/{PAYMENT}") == 0
-    assert desk.client.asked[-1][:2] == ("actors", 5)
+    assert desk.client.asked[-1][:2] == ("actors@cell-0", 5)
     assert desk.run("kill", "nobody") == 1
     assert "cell-0, gateway" in desk.err
 

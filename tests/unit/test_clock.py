@@ -76,3 +76,20 @@ def test_the_clock_never_goes_back() -> None:
     clock = SystemClock()
     moments = [clock.now() for _ in range(1_000)]
     assert moments == sorted(moments)
+
+
+@given(MOMENTS)
+def test_after_a_moment_was_seen_it_is_later_than_that(seen: datetime) -> None:
+    """What a cell does with another's message comes after it, however far their clocks are apart."""
+    clock = SystemClock()
+    before = clock.now()
+    clock.witness(seen)
+    assert clock.now() > seen
+    assert clock.now() >= before
+
+
+def test_a_moment_in_the_past_moves_no_clock() -> None:
+    """Nor does a frame without a moment."""
+    clock = SystemClock()
+    clock.witness(datetime(1970, 1, 1, tzinfo=UTC))
+    assert clock.now() - datetime.now(UTC) < timedelta(minutes=1)

@@ -210,6 +210,19 @@ def test_a_contradiction_reopens_what_has_ended(bench: ServiceBench) -> None:
     assert event.reason.text == "the payment was rejected, and then heard to be completed"
 
 
+def test_an_end_that_comes_after_its_contradiction_does_not_hide_it(bench: ServiceBench) -> None:
+    """The bank rejected, then executed, and only then the void was done: whoever looks must still be called.
+
+    Found by the simulator: both of the bank's answers in one turn, so that the second overtook the void.
+    """
+    order = started(bench)
+    bench.hear(EndPayment(order=order, status="needs_attention", reason=WHY, reopens=True))
+    assert bench.hear(EndPayment(order=order, status="rejected", reason=Reason("AC06", "blocked"))).published == []
+    (event,) = bench.hear(EndPayment(order=order, status="completed")).published
+    assert isinstance(event, PaymentNeedsAttention)
+    assert event.reason.text == "the payment was rejected, and then heard to be completed"
+
+
 @pytest.mark.parametrize("flow", ["choreographed", "orchestrated"])
 def test_a_wish_to_cancel_is_taken_and_passed_on_in_both_flows(bench: ServiceBench, flow: str) -> None:
     """Whoever drives the payment asks the gate; Disbursement decides nothing."""

@@ -193,6 +193,9 @@ def test_the_digest_tells_a_field_from_its_neighbour() -> None:
         ("returned", "returned", False, None),
         ("needs_attention", "completed", False, "completed"),
         ("needs_attention", "rejected", False, "rejected"),
+        ("contradicted", "rejected", False, None),
+        ("contradicted", "completed", False, None),
+        ("contradicted", "needs_attention", True, "needs_attention"),
     ],
 )
 def test_what_a_payment_becomes(current: str, wanted: str, reopens: bool, becomes: str | None) -> None:

@@ -16,7 +16,7 @@ from actors.messaging.discovery import register_messages
 from actors.messaging.envelope import COMMAND, EVENT, REPLY, Envelope
 from actors.messaging.frames import GATEWAY, LINK, FrameContent, pack_frame, unpack_frame
 from actors.messaging.system_messages import ActorKilled, Busy, KillActor
-from actors.store.partitions import spread
+from actors.store.placement import spread
 from actors.vocabulary.slots import SLOTS
 
 codec.register(KillActor, ActorKilled, Busy)
@@ -74,9 +74,9 @@ def test_every_envelope_reaches_the_cell_of_its_slot_once_and_in_order(slots: li
             assert len(content(frame).envelopes) <= 4
             arrived[frame[0]] += [fields[0] for fields in content(frame).envelopes]
             made.answered(*handled(frame))
-    for cell in range(cells):
-        expected = [f"m-{at}" for at, slot in enumerate(slots) if spread(cells).cell_of(slot) == cell]
-        assert arrived[f"cell-{cell}"] == expected
+    for cell in spread(cells).names:
+        expected = [f"m-{at}" for at, slot in enumerate(slots) if spread(cells).cell_for("ledger", slot) == cell]
+        assert arrived[cell] == expected
     assert client.outstanding == 0
 
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.messaging.codec import envelope_from
+from actors.messaging.codec import envelope_from, micros
 from actors.messaging.frames import LINK, FrameContent, unpack_frame
-from actors.runtime.links import FRAME_ENVELOPES, RESEND_AFTER, Links
+from actors.runtime.links import FRAME_BYTES, FRAME_ENVELOPES, RESEND_AFTER, Links
 from tests.fakes.runtime_tables import NOW, runtime_store, saying
 
 
@@ -131,6 +131,24 @@ def test_of_a_frame_that_is_known_in_part_only_the_rest_is_taken() -> None:
     assert numbers(whole) == (1, 3, 0)
     theirs.run((whole,))
     assert theirs.taken == ["x", "y", "z"]
+
+
+def test_a_frame_holds_no_more_bytes_than_it_may_and_the_rest_follows() -> None:
+    """Lines of a log on their way to an observer are long, and a frame has a largest length."""
+    ours, theirs = End("b"), End("a")
+    long = "x" * (FRAME_BYTES // 5)  # twice in each message
+    (first,) = ours.run(send=(long, long, long))
+    assert numbers(first) == (1, 2, 0)
+    (second,) = ours.run(tuple(theirs.run((first,))))
+    assert numbers(second) == (3, 1, 0)
+    theirs.run((second,))
+    assert theirs.taken == [long] * 3
+
+
+def test_a_frame_tells_the_moment_of_its_turn() -> None:
+    """So that what comes of it is later."""
+    (frame,) = End("b").run(send=("x",))
+    assert frame.at == micros(NOW)
 
 
 def test_numbers_go_on_after_a_restart_with_nothing_left_to_send() -> None:

@@ -42,7 +42,7 @@ def test_the_embedded_configuration_says_what_the_defaults_say() -> None:
     assert read_settings(EMBEDDED) == Settings()
 
 
-@pytest.mark.parametrize("name", ["embedded", "partitioned"])
+@pytest.mark.parametrize("name", ["embedded", "partitioned", "isolated"])
 def test_a_shipped_configuration_shows_every_setting(name: str) -> None:
     """Whoever opens the file sees what there is to set, without looking anywhere else."""
     text = (CONFIG / f"{name}.toml").read_text()

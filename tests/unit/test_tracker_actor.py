@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from actors.assembly import load_messages
-from actors.disbursement.messages import PaymentCompleted, PaymentInitiated, PaymentRejected, StartPayment
+from actors.disbursement.messages import (
+    PaymentCompleted,
+    PaymentInitiated,
+    PaymentNeedsAttention,
+    PaymentRejected,
+    StartPayment,
+)
 from actors.ledger.messages import AccountDebited
 from actors.messaging.envelope import COMMAND, EVENT, Envelope
 from actors.messaging.message import Message
@@ -286,3 +292,99 @@ def test_a_batch_is_summed_by_currency_and_status(bench: ServiceBench) -> None:
         {"batch_id": "B1", "currency": "EUR", "status": "completed", "payments": 1, "amount": "12.50"},
         {"batch_id": "B1", "currency": "EUR", "status": "received", "payments": 2, "amount": "25.00"},
     ]
+
+
+# Lines of other cells
+
+
+def earlier(record: Record, seconds: float) -> Record:
+    """The same line, as another cell logged it before this turn."""
+    return record._replace(at=record.at - timedelta(seconds=seconds))
+
+
+def started(bench: ServiceBench, order: PaymentOrder) -> Record:
+    """The line that tells the order."""
+    return line(bench, order, PaymentInitiated(facts=PaymentFacts(order=order)), "debiting")
+
+
+def debited(bench: ServiceBench, order: PaymentOrder) -> Record:
+    """A line that doesn't."""
+    return line(bench, order, AccountDebited(debit_id=order.payment_id), "screening")
+
+
+def kept(bench: ServiceBench) -> int:
+    """How many lines wait for their payment's order."""
+    return len(bench.session.all("SELECT 1 FROM tracker_early"))
+
+
+def test_a_line_that_comes_before_its_payments_order_is_kept_until_that_comes(bench: ServiceBench) -> None:
+    """Two cells' links are not equally fast, and no line may be lost by that."""
+    order = an_order()
+    observe(bench, earlier(debited(bench, order), 1))
+    assert (queries.payment(bench.session, order.payment_id), kept(bench)) == (None, 1)
+    observe(bench, earlier(started(bench, order), 2))
+    assert (shown(bench, order)["status"], kept(bench)) == ("screening", 0)
+
+
+def test_lines_of_other_cells_count_in_the_order_of_their_moments(bench: ServiceBench) -> None:
+    """Whichever came first."""
+    order = an_order()
+    lines = (earlier(debited(bench, order), 1), earlier(started(bench, order), 2))
+    observe(bench, *lines)
+    assert shown(bench, order)["status"] == "screening"
+
+
+def test_a_late_line_leads_no_payment_back(bench: ServiceBench) -> None:
+    """A call for a person is not undone by what was known before it."""
+    order = an_order()
+    reason = Reason("AB05", "the bank is silent")
+    observe(bench, earlier(started(bench, order), 9))
+    stuck = line(bench, order, PaymentNeedsAttention(order=order, reason=reason), "needs_attention")
+    observe(bench, earlier(stuck, 1))
+    observe(bench, earlier(debited(bench, order), 5))
+    assert (shown(bench, order)["status"], shown(bench, order)["reason"]) == ("needs_attention", "AB05")
+
+
+def test_an_end_counts_though_a_line_that_came_of_it_was_here_before(bench: ServiceBench) -> None:
+    """The mail about a payment may be heard of before its completion."""
+    order = an_order()
+    begin(bench, order, status="executing")
+    mail = line(bench, order, MailSkipped(party="creditor", reason="no address"), None)
+    done = line(bench, order, PaymentCompleted(order=order), "completed")
+    bench.now += timedelta(seconds=9)
+    observe(bench, mail._replace(at=bench.now - timedelta(seconds=1)))
+    observe(bench, done._replace(at=bench.now - timedelta(seconds=2)))
+    assert shown(bench, order)["status"] == "completed"
+
+
+def test_what_was_heard_of_nothing_for_too_long_is_believed_when_it_is_heard(bench: ServiceBench) -> None:
+    """A cell that was cut off has gone on all the while."""
+    order = an_order()
+    begin(bench, order)
+    bench.now += timedelta(seconds=60)
+    reason = Reason("NARR", "nothing was heard")
+    stalled = PaymentStalled(payment_id=order.payment_id, last_message="x", missing="", reason=reason)
+    observe(bench, line(bench, order, stalled, "needs_attention"))
+    observe(bench, earlier(line(bench, order, PaymentCompleted(order=order), "completed"), 30))
+    assert shown(bench, order)["status"] == "completed"
+
+
+def test_lines_of_a_payment_that_never_was_are_forgotten_after_a_day(bench: ServiceBench) -> None:
+    """A mistyped id fills no table for ever."""
+    observe(bench, earlier(debited(bench, an_order()), 1))
+    bench.now += timedelta(hours=25)
+    bench.tell(Started(downtime=timedelta(0)), payment_id="")
+    assert kept(bench) == 0
+
+
+def test_what_stands_is_told_to_whoever_asks_later(bench: ServiceBench) -> None:
+    """A client that asks after the end is answered at once."""
+    order = an_order()
+    begin(bench, order)
+    tracker: Any = bench.service
+    assert tracker.standing(order.payment_id, ("PaymentCompleted", "PaymentRejected")) is None
+    complete(bench, order)
+    assert tracker.standing(order.payment_id, ("PaymentCompleted", "PaymentRejected")) == (
+        "PaymentCompleted", "completed",
+    )  # fmt: skip
+    assert tracker.standing("P-none-00", ("PaymentCompleted",)) is None

@@ -10,6 +10,7 @@ from actors.admin.commands import (
     lifecycle,
     operators,
     payments,
+    simulation,
     verification,
     workflow,
 )
@@ -30,5 +31,6 @@ COMMANDS: tuple[Command, ...] = (
     *directory.COMMANDS,
     *workflow.COMMANDS,
     *verification.COMMANDS,
+    *simulation.COMMANDS,
     *drills.COMMANDS,
 )

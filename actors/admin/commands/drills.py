@@ -45,7 +45,8 @@ def _kill_actor(client: object, name: str, processes: set[str]) -> int:
     message = KillActor(name=name)
     if is_one:
         slot = slot_of_id(identifier, "payment")
-        replies = [client.request(message, "actors", slot, kind=OPERATOR)]  # type: ignore[attr-defined]
+        home = client.home_of(name, slot)  # type: ignore[attr-defined]
+        replies = [client.request(message, f"actors@{home}", slot, kind=OPERATOR)]  # type: ignore[attr-defined]
     else:
         replies = client.broadcast(message, "actors", kind=OPERATOR)  # type: ignore[attr-defined]
     found = sum(1 for reply in replies if isinstance(reply, ActorKilled) and reply.found)

@@ -19,6 +19,7 @@ _WATCH_SECONDS: Final = 0.5
 def start(invocation: Invocation) -> int:
     """Start the system of the data directory, unless one runs there."""
     from actors.runtime.launch import AlreadyRunning, is_running, start_system
+    from actors.topology import placed
     from config.settings import EMBEDDED, effective_settings, read_settings, write_effective
 
     given = invocation.arguments
@@ -54,7 +55,7 @@ def start(invocation: Invocation) -> int:
         "state": "running",
         "data": str(data),
         "already_running": already,
-        "cells": settings.topology.cells,
+        "cells": len(placed(settings.topology).names),
         "seconds": round(time.monotonic() - began, 3),
         **addresses(data),
     }
@@ -103,7 +104,7 @@ def prepare(data: Path) -> None:
     Raises:
         CommandFailed: it is a file, can't be made or written, or a newer program wrote it.
     """
-    from actors.store.partitions import recorded_map
+    from actors.store.placement import recorded_placement
 
     if data.exists() and not data.is_dir():
         raise CommandFailed(f"{data} is a file, not a directory; name another place with --data DIR")
@@ -117,7 +118,7 @@ def prepare(data: Path) -> None:
         raise CommandFailed(
             f"the data directory {data} can't be written to; make it yours, or name another place with --data DIR"
         )
-    recorded_map(data)  # speaks up where a newer program wrote it
+    recorded_placement(data)  # speaks up where a newer program wrote it
 
 
 def addresses(data: Path) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def _bench_arguments(parser: argparse.ArgumentParser) -> None:
     scenarios = ("throughput", "latency", "start", "recovery", "in-flight", "growth")
     parser.add_argument("--scenario", choices=scenarios, help="default: all of them")
     parser.add_argument("--flow", choices=kinds.FLOWS, help="default: both")
-    parser.add_argument("--topology", choices=("embedded", "partitioned"), help="default: both")
+    parser.add_argument("--topology", choices=kinds.TOPOLOGIES, help="default: embedded and partitioned")
     parser.add_argument("--payments", type=kinds.count, metavar="N", help="payments in a run")
     parser.add_argument(
         "--watchlist", type=kinds.file, metavar="FILE", help="another list beside the sample list, for throughput"

@@ -17,7 +17,7 @@ from actors import assembly
 from actors.execution.actor import Execution
 from actors.execution.messages import ExecutePayment
 from actors.runtime.core import CellCore
-from actors.store.partitions import spread
+from actors.store.placement import spread
 from actors.vocabulary.slots import slot_of
 from config.settings import SAMPLES
 from tests.contract.released_messages import version
@@ -116,14 +116,14 @@ def _words(debtor: str, key: str, flow: str) -> tuple[str, ...]:
 
 
 def _of_the_second_cell() -> str:
-    return next(account for account in ACCOUNTS if spread(2).cell_of(slot_of(account)) == 1)
+    return next(account for account in ACCOUNTS if spread(2).cell_for("ledger", slot_of(account)) == "cell-1")
 
 
 def _claimed_apart(debtor: str) -> list[str]:
     """Keys that are claimed in another cell than that of the debtor, so that the order crosses a link."""
-    cells = spread(2)
+    home = spread(2).cell_for
     keys = (f"LINK-{number}" for number in range(20))
-    return [key for key in keys if cells.cell_of(slot_of(key)) != cells.cell_of(slot_of(debtor))][:4]
+    return [key for key in keys if home("disbursement", slot_of(key)) != home("ledger", slot_of(debtor))][:4]
 
 
 def _pack(data: Path, into: Path) -> Path:

@@ -1,0 +1,54 @@
+"""The stores of services that live apart, read as one: a copy in memory of what checks look at."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Final
+
+from actors.store.session import Parameters, Reader, Row
+
+# What rules about a payment as a whole speak of; each table has its rows in the cells of one service.
+TABLES: Final = (
+    "accounts", "aml_cases", "aml_screenings", "debits", "executions", "orders", "postings", "returns", "sagas",
+    "tracker_counts", "tracker_payments", "rail.instructions",
+)  # fmt: skip
+
+
+class MergedReader:
+    """A `Reader` over the rows of several cells, as they were when it was made."""
+
+    def __init__(self, readers: Iterable[Reader]) -> None:
+        """Copy from `readers`, each in a transaction, with its cell's journal of the rail attached as `rail`."""
+        self._connection = sqlite3.connect(":memory:", isolation_level=None)
+        self._connection.execute("ATTACH ':memory:' AS rail")
+        for reader in readers:
+            for table in TABLES:
+                self._copy(reader, table)
+
+    def one(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        """The first row, or None."""
+        row: Row | None = self._connection.execute(sql, parameters).fetchone()
+        return row
+
+    def all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """Every row."""
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def close(self) -> None:
+        """Forget the copy."""
+        self._connection.close()
+
+    def _copy(self, reader: Reader, table: str) -> None:
+        schema, _, name = table.rpartition(".")
+        schema = schema or "main"
+        made = reader.one(f"SELECT sql FROM {schema}.sqlite_master WHERE type = 'table' AND name = ?", (name,))
+        if made is None:  # a cell that has just been made
+            return
+        run = self._connection.execute
+        if not run(f"SELECT 1 FROM {schema}.sqlite_master WHERE name = ?", (name,)).fetchone():
+            run(made[0].replace(f"CREATE TABLE {name}", f"CREATE TABLE {schema}.{name}", 1))
+        rows = reader.all(f"SELECT * FROM {schema}.{name}")
+        if rows:
+            marks = ", ".join("?" * len(rows[0]))
+            self._connection.executemany(f"INSERT INTO {schema}.{name} VALUES ({marks})", rows)

@@ -1,0 +1,162 @@
+"""People who decide, at random by seed: reviews, doubts, cancellations, dead letters, drills. They read the stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Final
+
+from actors.aml.messages import DecideReview
+from actors.directory.messages import Replay, Subscribe, Unsubscribe
+from actors.disbursement.messages import CancelPayment
+from actors.execution.messages import SettleExecution
+from actors.messaging.message import Message
+from actors.messaging.system_messages import KillActor, RetryDeadLetters
+from actors.simulation.cells import SimulatedCell
+from actors.simulation.clients import Clients
+from actors.simulation.clock import SECOND, Timeline
+from actors.simulation.faults import Faults
+from actors.simulation.rail import Instructed
+from actors.store.placement import Placement
+from actors.vocabulary.slots import slot_in
+
+CASES: Final = "SELECT case_id, payment_id FROM aml_cases WHERE status = 'open' ORDER BY case_id"
+DOUBTS: Final = "SELECT payment_id FROM executions WHERE state = 'in_doubt' ORDER BY payment_id"
+MOVING: Final = """SELECT payment_id FROM tracker_payments WHERE status IN
+    ('received', 'debiting', 'screening', 'held', 'executing') ORDER BY payment_id"""
+LETTERS: Final = "SELECT count(*) FROM dead_letters"
+
+SERVICES: Final = ("disbursement", "ledger", "aml", "execution", "payment", "notification", "replication", "tracker")
+REPLAYABLE: Final = ("tracker", "replication", "notification")
+SUBSCRIPTIONS: Final = (
+    ("notification", "PaymentCompleted", "disbursement"), ("replication", "PaymentCompleted", "payment"),
+    ("ledger", "PaymentExecuted", "execution"), ("aml", "AccountDebited", "ledger"),
+    ("execution", "BeneficiaryCleared", "aml"), ("disbursement", "DebitPosted", "ledger"),
+    ("disbursement", "DebitVoided", "ledger"), ("ledger", "ExecutionRejected", "execution"),
+)  # fmt: skip  # subscriber, event, and who publishes it
+AWAY: Final = (SECOND, 8 * SECOND)
+
+
+class Operators:
+    """`bank` gives what the banks' journals say of a payment: a person phones before giving evidence."""
+
+    def __init__(
+        self, timeline: Timeline, chance: Random, faults: Faults, clients: Clients, cells: list[SimulatedCell],
+        bank: Callable[[str], list[Instructed]], placement: Placement, read_again: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._timeline = timeline
+        self._chance = chance
+        self._faults = faults
+        self._clients = clients
+        self._cells = cells
+        self._bank = bank
+        self._placement = placement
+        self._read_again = read_again
+        self._taken_away: list[tuple[SimulatedCell, str, str]] = []
+
+    def stroll(self) -> None:
+        """Look at a cell and decide about a few of the things that wait there."""
+        cell = self._chance.choice(self._cells)
+        chance = self._chance
+        for case_id, payment_id in cell.disk.rows(CASES):
+            if chance.random() < 0.3:
+                self._decide(case_id, payment_id)
+        for (payment_id,) in cell.disk.rows(DOUBTS):
+            if chance.random() < 0.2:
+                self._settle(payment_id)
+        moving = cell.disk.rows(MOVING)
+        if moving and chance.random() < 0.5:
+            self._cancel(chance.choice(moving)[0])
+        if chance.random() < 0.2 and cell.disk.rows(LETTERS)[0][0]:
+            self._tell(cell, RetryDeadLetters(), "dead-letters")
+
+    def tidy_up(self) -> bool:
+        """Decide everything that waits for a person and can be decided; whether there was anything."""
+        busy = False
+        while self._taken_away:
+            self._give_back(*self._taken_away[0])
+            busy = True
+        for cell in self._cells:
+            for case_id, payment_id in cell.disk.rows(CASES):
+                self._decide(case_id, payment_id)
+                busy = True
+            for (payment_id,) in cell.disk.rows(DOUBTS):
+                busy = self._settle(payment_id) or busy
+            if cell.disk.rows(LETTERS)[0][0]:
+                self._tell(cell, RetryDeadLetters(), "dead-letters")
+                busy = True
+        return busy
+
+    def kill_actor(self) -> None:
+        """A subscriber, or a saga, loses its instance."""
+        chance = self._chance
+        cell = chance.choice(self._cells)
+        name = chance.choice(SERVICES)
+        if chance.random() < 0.4:
+            moving = cell.disk.rows(MOVING)
+            if moving:
+                name = f"payment/{chance.choice(moving)[0]}"
+        self._tell(cell, KillActor(name=name), "actors")
+        self._faults.count("subscriber killed")
+
+    def take_away(self) -> None:
+        """Somebody unsubscribes a service from an event, and gives it what it missed a little later."""
+        chance = self._chance
+        subscriber, event, publisher = chance.choice(SUBSCRIPTIONS)
+        cell = chance.choice([cell for cell in self._cells if self._placement.hosts(cell.name, publisher)])
+        if any(each[0] is cell for each in self._taken_away):
+            return
+        self._taken_away.append((cell, subscriber, event))
+        self._faults.count("subscription taken away and given back")
+        self._tell(cell, Unsubscribe(subscriber=subscriber, event_types=(event,)), "directory")
+        self._timeline.after(chance.randint(*AWAY), lambda: self._give_back(cell, subscriber, event))
+
+    def replay(self) -> None:
+        """Somebody lets a subscriber read the log again."""
+        chance = self._chance
+        cell, subscriber = chance.choice(self._cells), chance.choice(REPLAYABLE)
+        self._read_again(subscriber)
+        self._faults.count("log replayed")
+        end = cell.disk.rows("SELECT coalesce(max(last_offset), 0) FROM log_parts")[0][0] if cell.incarnations else 0
+        offset = chance.choice((1, max(1, end - 100)))
+        self._tell(cell, Replay(subscriber=subscriber, from_offset=offset), "directory")
+
+    def _give_back(self, cell: SimulatedCell, subscriber: str, event: str) -> None:
+        if (cell, subscriber, event) not in self._taken_away:
+            return
+        self._taken_away.remove((cell, subscriber, event))
+        self._read_again(subscriber)
+        since = cell.disk.rows(
+            "SELECT since_offset FROM subscriptions WHERE subscriber = ? AND event_type = ? AND NOT active",
+            subscriber,
+            event,
+        )
+        offset = since[0][0] if since else None
+        self._tell(cell, Subscribe(subscriber=subscriber, event_types=(event,), from_offset=offset), "directory")
+
+    def _decide(self, case_id: str, payment_id: str) -> None:
+        decision = self._chance.choice(("clear", "clear", "block"))
+        message = DecideReview(case_id=case_id, decision=decision, reason="looked at it", payment_id=payment_id)
+        self._about(payment_id, message, "aml")
+
+    def _settle(self, payment_id: str) -> bool:
+        """Give evidence where the bank will never say anything by itself."""
+        known = self._bank(payment_id)
+        if not known or known[0].state != "unknown":
+            return False
+        self._about(payment_id, SettleExecution(payment_id=payment_id, executed=False, reason="phoned"), "execution")
+        return True
+
+    def _cancel(self, payment_id: str) -> None:
+        self._about(payment_id, CancelPayment(payment_id=payment_id, reason="a mistake"), "disbursement")
+
+    def _about(self, payment_id: str, message: Message, target: str) -> None:
+        self._faults.count("operator decided")
+        self._clients.ask(message, target, slot_in(payment_id), _heard, payment_id=payment_id, operator=True)
+
+    def _tell(self, cell: SimulatedCell, message: Message, target: str) -> None:
+        self._clients.ask(message, f"{target}@{cell.name}", 0, _heard, operator=True)
+
+
+def _heard(message: Message) -> None:
+    """An operator looks at what stands in the stores, not at what is answered."""
