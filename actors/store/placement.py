@@ -212,6 +212,7 @@ def _is_group(group: Group) -> bool:
         and all(isinstance(service, str) for service in group.services)
         and len(owners) == SLOTS
         and all(type(owner) is int for owner in owners)
+        and max(owners) < SLOTS  # before anything of that size is made
         and set(owners) == set(range(max(owners) + 1))
     )
 

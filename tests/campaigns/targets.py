@@ -31,10 +31,10 @@ from actors.messaging.envelope import COMMAND, Envelope
 from actors.messaging.frames import GATEWAY, LINK, pack_frame, unpack_frame
 from actors.runtime.processes import recorded
 from actors.runtime.signing import DATA, FrameBuffer, FrameHeader, FrameRefused, seal
-from actors.store.placement import recorded_placement, spread
+from actors.store.placement import FORMAT, recorded_placement, spread
 from actors.store.session import StoreRefused
 from actors.vocabulary.money import BadAmount, Money, parse_money
-from actors.vocabulary.slots import BadId, slot_in
+from actors.vocabulary.slots import SLOTS, BadId, slot_in
 from config.settings import CONFIG, EFFECTIVE, SAMPLES, BadSettings, effective_settings, read_settings
 
 KEY: Final = b"k" * 32
@@ -248,7 +248,10 @@ TARGETS: Final[dict[str, Target]] = {
     "partitions.json": (
         _in_a_file("data/partitions.json", _partitions),
         (StoreRefused,),
-        (json.dumps({"format": 1, "slots": 256, "cells": 2, "owners": spread(2).groups[0].owners}).encode(),),
+        (
+            json.dumps({"format": 1, "slots": SLOTS, "cells": 1, "owners": [0] * SLOTS}).encode(),
+            json.dumps({"format": FORMAT, "slots": SLOTS, "groups": spread(2).record()}).encode(),
+        ),
     ),
     "run/processes.json": (
         _in_a_file("data/run/processes.json", _processes),
@@ -325,6 +328,8 @@ def greedy(size: int) -> Iterator[tuple[str, bytes]]:
     for name in ("run/settings.json", "partitions.json", "run/processes.json"):
         yield name, b"[" * size
         yield name, b'{"format": ' + digits + b"}"
+    owners = [0] * (SLOTS - 1) + [10**9]
+    yield "partitions.json", json.dumps({"format": 1, "slots": SLOTS, "cells": 2, "owners": owners}).encode()
     yield "words", digits + b" EUR"
     yield "words", b"0." + digits + b" EUR"
     yield "words", os.fsencode("٣" * (size // 2)) + b" EUR"

@@ -505,7 +505,7 @@ def test_two_answers_to_one_order_may_come_in_either_order(tmp_path: Path) -> No
         accepted, _ = listening.accept()
         incoming = Incoming()
         with accepted:
-            accepted.sendall(packet(protocol.WELCOME, {"version": protocol.VERSION, "map": [0] * SLOTS}))
+            accepted.sendall(packet(protocol.WELCOME, {"version": protocol.VERSION, "groups": spread(1).record()}))
             while True:
                 incoming.feed(accepted.recv(10_000))
                 while (values := incoming.packet()) is not None:

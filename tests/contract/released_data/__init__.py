@@ -121,9 +121,9 @@ def _of_the_second_cell() -> str:
 
 def _claimed_apart(debtor: str) -> list[str]:
     """Keys that are claimed in another cell than that of the debtor, so that the order crosses a link."""
-    cells = spread(2)
+    home = spread(2).cell_for
     keys = (f"LINK-{number}" for number in range(20))
-    return [key for key in keys if cells.cell_for("", slot_of(key)) != cells.cell_for("", slot_of(debtor))][:4]
+    return [key for key in keys if home("disbursement", slot_of(key)) != home("ledger", slot_of(debtor))][:4]
 
 
 def _pack(data: Path, into: Path) -> Path:
