@@ -8,6 +8,8 @@ cells: all of that moves on, and is nobody's fault.
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -15,8 +17,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from actors.admin.reading import Reading
+from actors.admin.reading import Reading, cells_of
+from actors.messaging.codec import CannotDecode
+from actors.store.head import FILE as HEAD
+from actors.store.head import read_head
 from actors.store.session import Reader
+from actors.store.soundness import ADVICE
 
 LOOKS: Final = 4  # how often a finding is looked for before it counts
 PAUSE_SECONDS: Final = 0.5
@@ -29,6 +35,9 @@ _OUTSIDE: Final = ("client-", "timer/")
 ENDED: Final = "('completed', 'rejected', 'cancelled', 'returned')"
 MOVING: Final = "('received', 'debiting', 'screening', 'executing', 'compensating')"
 PAID: Final = "('executed', 'returned')"  # what the rail's journal says of money that has left
+
+SEALED: Final = "log and postings are as they were written, nothing is missing or added"
+PAGES: Final = "every page of the files is whole"
 
 
 class Found(NamedTuple):
@@ -159,8 +168,8 @@ _STUCK: Final = f"""SELECT payment_id, status || ', and its deadline has passed 
     WHERE status IN {MOVING} AND deadline < ?"""
 
 
-def verify_data(data: Path, *, pause: Callable[[float], None] = time.sleep) -> dict[str, Any]:
-    """Check a data directory, whether its system runs or not.
+def verify_data(data: Path, *, deep: bool = False, pause: Callable[[float], None] = time.sleep) -> dict[str, Any]:
+    """Check a data directory (or a backup), whether its system runs or not; with `deep` every page of its files.
 
     Returns `ok`, `checks` (`name`, `ok`, `checked`) and `violations` (`check`, `payment_id`, `text`).
     """
@@ -171,6 +180,8 @@ def verify_data(data: Path, *, pause: Callable[[float], None] = time.sleep) -> d
         pause(PAUSE_SECONDS)
         again, _ = look(data)
         found = [each for each in found if _same(each, again)]
+    if deep:
+        found += _pages(data, counted)
     broken = {each.check for each in found}
     return {
         "ok": not found,
@@ -184,18 +195,28 @@ def look(data: Path) -> tuple[list[Found], dict[str, int]]:
     from actors.runtime.launch import is_running
 
     now = datetime.now(UTC) if is_running(data) else None
+    heads = {cell: read_head(data / "cells" / cell / HEAD) for cell in cells_of(data)}  # before what they speak of
     reading = Reading.open(data)
     try:
         counted: Counter[str] = Counter()
         found: list[Found] = []
         for cell, reader in reading.readers.items():
-            _attach_journal(reader, data, cell)
-            # One transaction: every statement sees the store as it was at the first.
-            reader.one("BEGIN")
-            found += _ledger(reader, counted)
-            found += _in_cell(reader, counted, now)
-            found += _tree(reader, counted)
-        found += _across(reading.readers.values(), counted)
+            try:
+                _attach_journal(reader, data, cell)
+                # One transaction: every statement sees the store as it was at the first.
+                reader.one("BEGIN")
+                found += _ledger(reader, counted)
+                found += _in_cell(reader, counted, now)
+                found += _tree(reader, counted)
+                found += _seals(reader, counted, cell, heads.get(cell))
+            except (sqlite3.Error, CannotDecode) as error:
+                found.append(Found(PAGES, None, f"the store of {cell} can't be read to its end ({error}): {ADVICE}"))
+                counted[PAGES] += 1
+        try:
+            found += _across(reading.readers.values(), counted)
+        except sqlite3.Error as error:
+            found.append(Found(PAGES, None, f"a store can't be read to its end ({error}): {ADVICE}"))
+            counted[PAGES] += 1
         return found, dict(counted)
     finally:
         reading.close()
@@ -249,6 +270,35 @@ def _tree(reader: Reader, counted: Counter[str]) -> Iterator[Found]:
     for payment_id, kind, cause in orphans:
         if hash(cause) not in known and (whole or not _recorded(reader, payment_id, cause)):
             yield Found(name, payment_id, f"{kind} names the cause {cause or 'nothing'}, which nobody recorded")
+
+
+def _seals(reader: Reader, counted: Counter[str], cell: str, head: tuple[int, bytes] | None) -> Iterator[Found]:
+    """Log and postings are what the turns have written, and all of it: see `actors.runtime.seals`."""
+    from actors.directory import log
+    from actors.ledger import store as ledger
+    from actors.runtime import seals
+
+    if not reader.one("SELECT 1 FROM sqlite_master WHERE name = 'seals'"):
+        return  # an older program's: its next start seals it
+    checked = seals.check(reader, (log.SEALED, ledger.SEALED), head)
+    counted[SEALED] += checked.rows
+    for text, payment_id in checked.broken:
+        yield Found(SEALED, payment_id, f"{cell}: {text}")
+
+
+def _pages(data: Path, counted: dict[str, int]) -> list[Found]:
+    """Every page of the stores and of the rail's journals, as SQLite sees them."""
+    found, counted[PAGES] = [], counted.get(PAGES, 0)
+    for path in (*sorted(data.glob("cells/*/store.db")), *sorted(data.glob("rail/*.db"))):
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as connection:
+                counted[PAGES] += int(connection.execute("PRAGMA page_count").fetchone()[0])
+                (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+        except sqlite3.Error as error:
+            verdict = str(error)
+        if verdict != "ok":
+            found.append(Found(PAGES, None, f"{path} is damaged ({verdict}): {ADVICE}"))
+    return found
 
 
 def _recorded(reader: Reader, payment_id: str, message_id: str) -> bool:

@@ -30,6 +30,7 @@ from actors.messaging.system_messages import Busy
 from actors.runtime import links as link_tables
 from actors.runtime import outbox as outbox_tables
 from actors.runtime import retries as retry_tables
+from actors.runtime import seals
 from actors.runtime import timers as timer_tables
 from actors.runtime.alarm import Alarm
 from actors.runtime.clock import Clock, Ids, SystemClock
@@ -42,17 +43,19 @@ from actors.runtime.marker import Marker
 from actors.runtime.outbox import Outboxes, WorkerThread
 from actors.runtime.retries import Backoff, Retries
 from actors.runtime.service import Answer, CellContext, Service, Started, Worker
+from actors.runtime.soundness import damaged, examine, head_of, hold_against_peers, hold_against_seals
 from actors.runtime.supervision import GiveUp, RestartHistory, SupervisionSpec, after_failure
 from actors.runtime.timers import Timers
 from actors.runtime.turn import Turns, TurnVoid
+from actors.store.head import Head
 from actors.store.partitions import PartitionMap
-from actors.store.session import StoreFailed, StoreRefused
+from actors.store.session import Sealed, StoreBroken, StoreFailed, StoreRefused
 from actors.store.sqlite import SqliteSession
 from config.settings import Settings
 
 RUNTIME_MIGRATIONS: Final = (
     *log.MIGRATIONS, *directory_tables.MIGRATIONS, *timer_tables.MIGRATIONS, *retry_tables.MIGRATIONS,
-    *outbox_tables.MIGRATIONS, *link_tables.MIGRATIONS,
+    *outbox_tables.MIGRATIONS, *link_tables.MIGRATIONS, *seals.MIGRATIONS,
 )  # fmt: skip
 SMALL_TURN: Final = 16  # inputs
 SMALL_TURN_SWITCH_S: Final = 0.0005
@@ -96,6 +99,8 @@ class CellCore:
         self._frames: deque[tuple[str, FrameContent]] = deque()
         self._answers: deque[tuple[str, Answer]] = deque()
         self._lock = -1
+        self._session: SqliteSession = None  # type: ignore[assignment]  # until `open`
+        self._head: Head = None  # type: ignore[assignment]
         self._history = RestartHistory()
         self._escalation = ""
         self._switch_interval = 0.0
@@ -111,9 +116,18 @@ class CellCore:
             StoreRefused: with a sentence.
         """
         self._take_lock()
+        try:
+            self._open_store()
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _open_store(self) -> None:
         store = self._settings.store
+        path = self._directory / "store.db"
+        self._head = head_of(path)
         self._session = session = SqliteSession.open(
-            self._directory / "store.db",
+            path,
             synchronous=store.synchronous,
             checkpoint_pages=store.checkpoint_pages,
             cache_mb=store.cache_mb,
@@ -129,12 +143,27 @@ class CellCore:
         migrations = [*RUNTIME_MIGRATIONS]
         for service in (*services, *members):
             migrations += [migration for migration in service.migrations if migration not in migrations]
+        sealed = (log.SEALED, *(each for service in services for each in service.sealed))
+        examine(session, self._head, self._settings.store)
         session.migrate(migrations)
         self._marker = Marker(self._directory / "turn.marker")
         try:
-            self._recover(services)
+            hold_against_seals(session, self._head, self._settings.store, sealed)
+            hold_against_peers(session, self.name, self._directory.parent, self._partitions.names)
+            self._recover(services, sealed)
+        except StoreBroken as error:
+            raise damaged(self._head, error) from error
         except StoreFailed as error:
             raise StoreRefused(f"the store of {self.name} can't be read ({error}); check the disk") from error
+        self._head.begin()
+
+    def _let_go(self) -> None:
+        """The store is refused: leave it as it was found."""
+        if self._session is not None:
+            self._session.close()
+        if self._head is not None:
+            self._head.close(clean=False)
+        os.close(self._lock)
 
     def fileno(self) -> int:
         """Readable while there is work."""
@@ -210,9 +239,10 @@ class CellCore:
             self._session.write("DELETE FROM suspects")
             self._session.commit()
         self._session.close()
+        self._head.close()
         os.close(self._lock)
 
-    def _recover(self, services: tuple[type[Service], ...]) -> None:
+    def _recover(self, services: tuple[type[Service], ...], sealed: tuple[Sealed, ...]) -> None:
         session, settings = self._session, self._settings
         session.begin()
         row = session.one("SELECT at FROM log_parts ORDER BY part_id DESC LIMIT 1")
@@ -229,12 +259,15 @@ class CellCore:
         self._outboxes = Outboxes(session)
         peers = [name for name in self._partitions.names if name != self.name]
         self._links = Links(session, peers)
+        chain = seals.Seals(session)
+        chain.adopt(sealed)
+        chain.head = self._head
         self._system = InProcessSystem(self.name, context)
         runtime = settings.runtime
         self._turns = Turns(
             cell=self.name, session=session, system=self._system, subscriptions=self._subscriptions,
-            retries=self._retries, timers=self._timers, outboxes=self._outboxes, links=self._links, clock=clock,
-            ids=Ids(self._number, chance, last), chance=chance, peer_of=self._partitions.name_of,
+            retries=self._retries, timers=self._timers, outboxes=self._outboxes, links=self._links, seals=chain,
+            clock=clock, ids=Ids(self._number, chance, last), chance=chance, peer_of=self._partitions.name_of,
             own_slots=own_slots, immediate_retries=runtime.immediate_retries,
             backoff=Backoff(
                 runtime.delayed_retries, timedelta(seconds=runtime.retry_initial_seconds),
@@ -295,6 +328,7 @@ class CellCore:
         try:
             self._turn(inputs, frames, acknowledged)
         except (StoreFailed, TurnVoid) as error:
+            self._unless_damaged(error)
             self._log.error("turn abandoned", error=str(error) or type(error).__name__)
             self._one_by_one(inputs, frames, acknowledged, due=isinstance(error, TurnVoid))
         self._marker.clear()
@@ -332,6 +366,7 @@ class CellCore:
                 self._run_or_bury(single, frames)
                 done += 1
         except StoreFailed as error:
+            self._unless_damaged(error)
             self._log.error("turn abandoned", error=str(error))
             self._abandon()
             self._pause()
@@ -362,6 +397,13 @@ class CellCore:
         if acknowledged or fields:
             frames.append(("gateway", pack_frame(GATEWAY, 0, acknowledged, fields)))
 
+    def _unless_damaged(self, error: Exception) -> None:
+        """A damaged store is not tried again: the cell gives itself up, and its next start names the damage."""
+        if isinstance(error, StoreBroken):
+            sentence = str(damaged(self._head, error))
+            self._log.critical(sentence)
+            raise Escalated(sentence) from error
+
     def _pause(self) -> None:
         self._paused_until = self._clock_now() + STORE_PAUSE
         self._alarm.set(STORE_PAUSE)
@@ -370,6 +412,7 @@ class CellCore:
         try:
             self._turns.abandon()
         except StoreFailed as error:
+            self._unless_damaged(error)
             # Not even reading works: what memory holds may be wrong, so the process starts anew from the store.
             raise Escalated(f"the store can't be read: {error}") from error
 
@@ -382,6 +425,7 @@ class CellCore:
             try:
                 self._run_suspect(single, frames)
             except StoreFailed as error:
+                self._unless_damaged(error)
                 self._abandon()
                 self._log.error("turn abandoned", error=str(error))
                 self._give_back(singles[at:], frames, 0)

@@ -32,6 +32,7 @@ from actors.runtime.inputs import Inputs
 from actors.runtime.links import Links
 from actors.runtime.outbox import Outboxes
 from actors.runtime.retries import Backoff, Parked, Retries, conversation
+from actors.runtime.seals import Seals
 from actors.runtime.service import Answer, Observed, Record, Service
 from actors.runtime.timers import Timers
 from actors.runtime.waiters import Waiters
@@ -83,7 +84,8 @@ class Turns:
 
     def __init__(
         self, *, cell: str, session: SqliteSession, system: InProcessSystem, subscriptions: Subscriptions,
-        retries: Retries, timers: Timers, outboxes: Outboxes, links: Links, clock: Clock, ids: Ids, chance: Random,
+        retries: Retries, timers: Timers, outboxes: Outboxes, links: Links, seals: Seals, clock: Clock, ids: Ids,
+        chance: Random,
         peer_of: Callable[[int], str], own_slots: frozenset[int], immediate_retries: int, backoff: Backoff,
         budget: int, resident: int, failed_actor: Callable[[str, datetime], None],
     ) -> None:  # fmt: skip
@@ -95,6 +97,7 @@ class Turns:
         self._timers = timers
         self._outboxes = outboxes
         self._links = links
+        self._seals = seals
         self._clock = clock
         self._ids = ids
         self._chance = chance
@@ -125,6 +128,7 @@ class Turns:
         """Read where the log ends; called inside a transaction."""
         self._turn = log.last_turn(self._session)
         self._effects.number = log.end(self._session)
+        self._seals.open()
 
     def log_end(self) -> int:
         """The number that the log's next line will get, this turn's own lines counted."""
@@ -200,6 +204,7 @@ class Turns:
         self._timers.write()
         self._outboxes.write()
         self._links.write()
+        self._seals.write(now)
 
     def _take_in(self, inputs: Inputs, now: datetime) -> None:
         """Put what the turn is to handle into the mail: the inputs, and what is due by now."""
@@ -317,6 +322,7 @@ class Turns:
     def _committed(self, handled: int) -> None:
         self._outboxes.release()
         self._links.committed()
+        self._seals.committed()
         for name in self._doomed:
             self._system.kill(name)
         self._system.drop_idle(self._resident)
