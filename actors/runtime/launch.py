@@ -32,6 +32,7 @@ from actors.runtime.processes import (
 )
 
 KEY_BYTES: Final = 32
+UNFINISHED: Final = "restore.unfinished"  # in the data directory while a backup is put in place
 END_PERIOD: Final = timedelta(seconds=5)  # for killed processes to be gone
 
 # In the launcher's interpreter, before anything of ours is imported: the starter's own import path.
@@ -84,6 +85,8 @@ def start_system(
     with _only_one(data, patience):
         if is_running(data):
             raise AlreadyRunning(f"a system already runs in {data}")
+        if (data / UNFINISHED).exists():
+            raise StartRefused(f"a restore into {data} was not finished: run it again, then start")
         _end_all(data, signal.SIGKILL)
         if prepare is not None:
             prepare()
@@ -92,6 +95,21 @@ def start_system(
         if refusal is not None:
             _end_all(data, signal.SIGTERM)
             raise StartRefused(refusal)
+
+
+@contextlib.contextmanager
+def while_stopped(data: Path, patience: timedelta = timedelta(seconds=10)) -> Iterator[None]:
+    """Keep every start out of the data directory.
+
+    Raises:
+        AlreadyRunning: a system runs there.
+        AlreadyStarting: a start or stop is at work there and did not end in time.
+    """
+    (data / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _only_one(data, patience):
+        if is_running(data):
+            raise AlreadyRunning(f"a system runs in {data}; stop it first with: python system.py stop --data {data}")
+        yield
 
 
 def stop_system(data: Path, *, now: bool = False, patience: timedelta = timedelta(seconds=20)) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from actors.admin.command import Command, Group
 from actors.admin.commands import (
     accounts,
+    backups,
     directory,
     drills,
     lifecycle,
@@ -30,5 +31,6 @@ COMMANDS: tuple[Command, ...] = (
     *directory.COMMANDS,
     *workflow.COMMANDS,
     *verification.COMMANDS,
+    *backups.COMMANDS,
     *drills.COMMANDS,
 )
