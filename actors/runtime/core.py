@@ -49,7 +49,8 @@ from actors.runtime.timers import Timers
 from actors.runtime.turn import Turns, TurnVoid
 from actors.store.head import Head
 from actors.store.partitions import PartitionMap
-from actors.store.session import Sealed, StoreBroken, StoreFailed, StoreRefused
+from actors.store.session import Sealed, StoreBroken, StoreFailed, StoreLocked, StoreRefused
+from actors.store.soundness import LOCKED
 from actors.store.sqlite import SqliteSession
 from config.settings import Settings
 
@@ -153,6 +154,8 @@ class CellCore:
             self._recover(services, sealed)
         except StoreBroken as error:
             raise damaged(self._head, error) from error
+        except StoreLocked as error:
+            raise StoreRefused(f"the store {path} is {LOCKED}") from error
         except StoreFailed as error:
             raise StoreRefused(f"the store of {self.name} can't be read ({error}); check the disk") from error
         self._head.begin()

@@ -62,7 +62,7 @@ def hold_against_seals(session: SqliteSession, head: Head, settings: StoreSettin
     Raises:
         StoreRefused: something that was committed is missing, or has been changed.
     """
-    session.begin()
+    session.begin(to_read=True)
     try:
         if head.known is not None and (lost := seals.lost_since(session, head.known)) is not None:
             if settings.synchronous != "FULL":
@@ -87,7 +87,7 @@ def hold_against_peers(session: SqliteSession, name: str, cells: Path, peers: It
     Raises:
         StoreRefused: one of two stores is older than the other.
     """
-    session.begin()
+    session.begin(to_read=True)
     try:
         mine = _ends(session)
     finally:

@@ -234,7 +234,7 @@ class Turns:
     def due_singles(self, limit: int) -> list[Inputs]:
         """What is due by now, to be run one a turn: timers and parked messages, up to `limit` of each."""
         now = self._clock.now()
-        self._session.begin()
+        self._session.begin(to_read=True)
         try:
             timers = self._timers.due(now, limit)
             parked = self._retries.due(now, limit)
@@ -253,7 +253,7 @@ class Turns:
         self._system.drop_all()
         self._timers.forget()
         self._outboxes.forget()
-        self._session.begin()
+        self._session.begin(to_read=True)
         try:
             self._links.forget()
             self._retries.look()

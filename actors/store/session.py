@@ -18,6 +18,10 @@ class StoreBroken(StoreFailed):
     """The store is damaged: what it says can't be trusted, and trying again would not mend it."""
 
 
+class StoreLocked(StoreFailed):
+    """Another program has the store's lock."""
+
+
 class StatementFailed(Exception):
     """One statement was wrong (a programming error); the transaction around it stands."""
 

@@ -13,6 +13,7 @@ from actors.store.session import StoreRefused
 
 _MAGIC: Final = b"SQLite format 3\0"
 _WAL_HEADER: Final = 32
+LOCKED: Final = "locked by another program: end that program, then start again"
 ADVICE: Final = "restore a backup with: python system.py restore FROM --data DIR --force"
 
 
@@ -39,12 +40,6 @@ def look_at(path: Path, *, used: bool) -> None:
     whole = _size_by_header(header)
     if size < whole and _wal_is_empty(path):
         raise StoreRefused(f"the store {path} is truncated, {size:,} of {whole:,} bytes are there: {ADVICE}")
-
-
-def is_cut(path: Path) -> bool:
-    """Whether a store is shorter than it says, which only a WAL that holds the rest could make good."""
-    with open(path, "rb") as file:
-        return path.stat().st_size < _size_by_header(file.read(100))
 
 
 def _size_by_header(header: bytes) -> int:

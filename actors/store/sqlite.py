@@ -14,9 +14,10 @@ from actors.store.session import (
     StatementFailed,
     StoreBroken,
     StoreFailed,
+    StoreLocked,
     StoreRefused,
 )
-from actors.store.soundness import ADVICE
+from actors.store.soundness import ADVICE, LOCKED
 
 # Primary result codes after which nothing more can be done in this transaction, whoever's turn it is.
 _BROKEN = frozenset((
@@ -25,6 +26,7 @@ _BROKEN = frozenset((
     sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_ABORT, sqlite3.SQLITE_INTERNAL,
     sqlite3.SQLITE_PERM,
 ))  # fmt: skip
+_LOCKED = frozenset((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
 _DAMAGED = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
 _MISUSE = (sqlite3.ProgrammingError, sqlite3.InterfaceError)
 
@@ -142,12 +144,12 @@ class SqliteSession:
         sealed, self._sealed = self._sealed, defaultdict(list)
         return sealed
 
-    def begin(self) -> None:
-        """Open the turn's transaction."""
+    def begin(self, *, to_read: bool = False) -> None:
+        """Open the turn's transaction; one only `to_read` needs no lock, and waits for nobody who has it."""
         if self._sealed:
             self._sealed.clear()
         try:
-            self._execute("BEGIN IMMEDIATE")
+            self._execute("BEGIN" if to_read else "BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             raise _store_failed(error) from error
         self._open = True
@@ -214,7 +216,7 @@ class SqliteSession:
             row = self._connection.execute(f"PRAGMA {check}(1)").fetchone()
         except sqlite3.Error as error:
             return str(error)
-        return None if row and row[0] == "ok" else str(row and row[0])
+        return None if row and row[0] == "ok" else " ".join(str(row and row[0]).replace("*", " ").split())
 
     def migrate(self, migrations: Iterable[Migration]) -> None:
         """Bring every component's tables up to its newest migration.
@@ -271,16 +273,19 @@ class SqliteSession:
 
 
 def _store_failed(error: sqlite3.Error) -> StoreFailed:
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _DAMAGED:
         return StoreBroken(f"{type(error).__name__}: {error}")
+    if code in _LOCKED:
+        return StoreLocked(f"{type(error).__name__}: {error}")
     return StoreFailed(f"{type(error).__name__}: {error}")
 
 
 def _refusal(path: Path, error: sqlite3.Error | OSError, what: str = "opened") -> StoreRefused:
     """Why a store can't be used, and what to do."""
     code = getattr(error, "sqlite_errorcode", -1) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return StoreRefused(f"the store {path} is locked by another program: end that program, then start again")
+    if code in _LOCKED:
+        return StoreRefused(f"the store {path} is {LOCKED}")
     if code in _DAMAGED:
         return StoreRefused(f"the store {path} can't be {what}, it is damaged ({error}): {ADVICE}")
     if code == sqlite3.SQLITE_FULL:
