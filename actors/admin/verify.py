@@ -19,10 +19,10 @@ from typing import Any, Final, NamedTuple
 
 from actors.admin.reading import Reading, cells_of
 from actors.messaging.codec import CannotDecode
-from actors.store.head import FILE as HEAD
-from actors.store.head import read_head
+from actors.store.head import head_path, read_head
 from actors.store.session import Reader
 from actors.store.soundness import ADVICE
+from actors.store.sqlite import uri_to_read
 
 LOOKS: Final = 4  # how often a finding is looked for before it counts
 PAUSE_SECONDS: Final = 0.5
@@ -195,7 +195,7 @@ def look(data: Path) -> tuple[list[Found], dict[str, int]]:
     from actors.runtime.launch import is_running
 
     now = datetime.now(UTC) if is_running(data) else None
-    heads = {cell: read_head(data / "cells" / cell / HEAD) for cell in cells_of(data)}  # before what they speak of
+    heads = {cell: read_head(head_path(data, cell)) for cell in cells_of(data)}  # before what they speak of
     reading = Reading.open(data)
     try:
         counted: Counter[str] = Counter()
@@ -291,7 +291,7 @@ def _pages(data: Path, counted: dict[str, int]) -> list[Found]:
     found, counted[PAGES] = [], counted.get(PAGES, 0)
     for path in (*sorted(data.glob("cells/*/store.db")), *sorted(data.glob("rail/*.db"))):
         try:
-            with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as connection:
+            with contextlib.closing(sqlite3.connect(uri_to_read(path), uri=True, timeout=5)) as connection:
                 counted[PAGES] += int(connection.execute("PRAGMA page_count").fetchone()[0])
                 (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         except sqlite3.Error as error:
@@ -369,7 +369,7 @@ def _attach_journal(reader: Reader, data: Path, cell: str) -> None:
 
     path = journal_path(data, cell)
     if path.exists():
-        reader.one("ATTACH ? AS rail", (f"{path.as_uri()}?mode=ro",))
+        reader.one("ATTACH ? AS rail", (uri_to_read(path),))
         if reader.one("SELECT 1 FROM rail.sqlite_master WHERE name = 'instructions'"):
             return
         reader.one("DETACH rail")  # the rail is just making it

@@ -47,7 +47,7 @@ from actors.runtime.soundness import damaged, examine, head_of, hold_against_pee
 from actors.runtime.supervision import GiveUp, RestartHistory, SupervisionSpec, after_failure
 from actors.runtime.timers import Timers
 from actors.runtime.turn import Turns, TurnVoid
-from actors.store.head import Head
+from actors.store.head import Head, head_path
 from actors.store.partitions import PartitionMap
 from actors.store.session import Sealed, StoreBroken, StoreFailed, StoreLocked, StoreRefused
 from actors.store.soundness import LOCKED
@@ -126,7 +126,7 @@ class CellCore:
     def _open_store(self) -> None:
         store = self._settings.store
         path = self._directory / "store.db"
-        self._head = head_of(path)
+        self._head = head_of(head_path(self._directory.parent.parent, self.name), path)
         self._session = session = SqliteSession.open(
             path,
             synchronous=store.synchronous,

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import pickle
+import resource
 import secrets
 import select
 import signal
@@ -32,6 +33,7 @@ from actors.runtime.processes import (
 )
 
 KEY_BYTES: Final = 32
+FILES: Final = 1_024  # that a process may need to have open: clients, neighbours, its own
 UNFINISHED: Final = "restore.unfinished"  # in the data directory while a backup is put in place
 END_PERIOD: Final = timedelta(seconds=5)  # for killed processes to be gone
 
@@ -85,6 +87,9 @@ def start_system(
     with _only_one(data, patience):
         if is_running(data):
             raise AlreadyRunning(f"a system already runs in {data}")
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        if most != resource.RLIM_INFINITY and most < FILES:
+            raise StartRefused(f"a process may open {most} files here, and needs {FILES}: raise the limit (ulimit -n)")
         if (data / UNFINISHED).exists():
             raise StartRefused(f"a restore into {data} was not finished: run it again, then start")
         _end_all(data, signal.SIGKILL)

@@ -14,7 +14,7 @@ import structlog
 
 from actors.runtime import seals
 from actors.store import soundness
-from actors.store.head import FILE, Head
+from actors.store.head import Head
 from actors.store.session import Reader, Sealed, StoreRefused
 from actors.store.soundness import ADVICE
 from actors.store.sqlite import SqliteReader, SqliteSession
@@ -27,17 +27,17 @@ SMALL_BYTES: Final = 32 << 20  # looked through at every orderly start: a few hu
 _log = structlog.get_logger("store")
 
 
-def head_of(store: Path) -> Head:
-    """The note beside a store, after a first look at the store's file itself.
+def head_of(path: Path, store: Path) -> Head:
+    """The note of a store, after a first look at the store's file itself.
 
     Raises:
         StoreRefused: the file is missing, no database, or cut off.
     """
     try:
-        head = Head(store.with_name(FILE), store)
+        head = Head(path, store)
     except OSError as error:
         raise StoreRefused(
-            f"the note {store.with_name(FILE)} can't be opened ({error.strerror}); check the disk and who owns it"
+            f"the note {path} can't be opened ({error.strerror}); check the disk and who owns it"
         ) from error
     soundness.look_at(store, used=head.known is not None)
     return head
@@ -133,7 +133,7 @@ def _wanted(head: Head, settings: StoreSettings) -> bool:
 def _has_lost(head: Head, lost: str) -> str:
     return (
         f"the store {head.store} is not what it was when it was last used ({lost}): its WAL was cut off or an older"
-        f" copy was put in its place; {ADVICE} (or delete {head.store.with_name(FILE)} to go on without them)"
+        f" copy was put in its place; {ADVICE} (or delete {head.path} to go on without them)"
     )
 
 

@@ -1,7 +1,8 @@
-"""A note beside a store of where its chain of seals ends, whose file it is, and how its last process ended.
+"""A note of where a store's chain of seals ends, whose file it is, and how its last process ended.
 
 Written after each commit and never synced: after a crash it may be behind the store, and never ahead of it. So a
 store that doesn't reach as far as its note has lost something: its WAL was cut off, or an older copy took its place.
+All notes stand in one directory, away from the stores, so that a cell's directory put back doesn't bring its own.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import zlib
 from pathlib import Path
 from typing import Final
 
-FILE: Final = "store.head"
+HEADS: Final = "heads"  # in the data directory
 _MAGIC: Final = b"PSHEAD1\n"
 _CONTENT: Final = struct.Struct("<8sQ32s36sQQB")  # magic, number, digest, boot, device, inode, flags
 _CLEAN: Final = 1  # the last process ended in good order
@@ -27,11 +28,13 @@ class Head:
     """
 
     def __init__(self, path: Path, store: Path) -> None:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        self.path = path
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.store = store
         self.known: tuple[int, bytes] | None = None
         self._flags = _CLEAN
-        self.doubt = "" if _place(store) == (0, 0) else f"there is no note {FILE} beside it"
+        self.doubt = "" if _place(store) == (0, 0) else "there is no note of it"
         self._read(os.pread(self._descriptor, 4096, 0))
         self._boot, self._place = _boot_id(), (0, 0)
         self._last = self.known or (0, bytes(32))
@@ -75,7 +78,7 @@ class Head:
         self.doubt = ""
         packed, check = content[: _CONTENT.size], content[_CONTENT.size : _CONTENT.size + 4]
         if len(packed) < _CONTENT.size or check != _check(packed) or packed[:8] != _MAGIC:
-            self.doubt = f"the note {FILE} beside it can't be read"
+            self.doubt = "the note of it can't be read"
             return
         _, number, digest, boot, device, inode, self._flags = _CONTENT.unpack(packed)
         self.known = (number, digest)
@@ -90,6 +93,11 @@ class Head:
         boot = self._boot.encode("ascii", "replace")
         packed = _CONTENT.pack(_MAGIC, *self._last, boot, *self._place, self._flags)
         os.pwrite(self._descriptor, packed + _check(packed), 0)
+
+
+def head_path(data: Path, cell: str) -> Path:
+    """Where the note of a cell's store stands."""
+    return data / HEADS / f"{cell}.head"
 
 
 def read_head(path: Path) -> tuple[int, bytes] | None:

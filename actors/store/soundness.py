@@ -38,7 +38,7 @@ def look_at(path: Path, *, used: bool) -> None:
     if not header.startswith(_MAGIC) or len(header) < 100:
         raise StoreRefused(f"the store {path} is no database any more: {ADVICE}")
     whole = _size_by_header(header)
-    if size < whole and _wal_is_empty(path):
+    if size < whole and wal_is_empty(path):
         raise StoreRefused(f"the store {path} is truncated, {size:,} of {whole:,} bytes are there: {ADVICE}")
 
 
@@ -51,7 +51,8 @@ def _size_by_header(header: bytes) -> int:
     return page * int.from_bytes(header[28:32], "big")
 
 
-def _wal_is_empty(path: Path) -> bool:
+def wal_is_empty(path: Path) -> bool:
+    """Whether all of a store stands in its own file."""
     try:
         return path.with_name(path.name + "-wal").stat().st_size <= _WAL_HEADER
     except OSError:

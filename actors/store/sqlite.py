@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -17,7 +19,7 @@ from actors.store.session import (
     StoreLocked,
     StoreRefused,
 )
-from actors.store.soundness import ADVICE, LOCKED
+from actors.store.soundness import ADVICE, LOCKED, wal_is_empty
 
 # Primary result codes after which nothing more can be done in this transaction, whoever's turn it is.
 _BROKEN = frozenset((
@@ -293,12 +295,21 @@ def _refusal(path: Path, error: sqlite3.Error | OSError, what: str = "opened") -
     return StoreRefused(f"the store {path} can't be {what} ({error}); check the disk and who owns it")
 
 
+def uri_to_read(path: Path) -> str:
+    """How a database is opened to be read only; also on a read-only disk, where nobody can change it meanwhile."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with contextlib.suppress(OSError):
+        if os.statvfs(path).f_flag & os.ST_RDONLY and wal_is_empty(path):
+            return uri + "&immutable=1"
+    return uri
+
+
 class SqliteReader:
     """A `Reader` on a live cell's file, through a read-only connection: never blocks a turn."""
 
     def __init__(self, path: Path) -> None:
         try:
-            self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=5)
+            self._connection = sqlite3.connect(uri_to_read(path), uri=True, isolation_level=None, timeout=5)
             self._connection.execute("SELECT 1 FROM schema_versions").fetchone()
         except sqlite3.Error as error:
             raise StoreRefused(f"the store {path} can't be read ({error})") from error

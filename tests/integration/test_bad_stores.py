@@ -20,7 +20,7 @@ from actors.store.session import StoreRefused
 from tests.fakes.bank import DEBTOR, WAYS, Bank
 
 CELL = Path("cells", "cell-0")
-STORE, WAL, HEAD = CELL / "store.db", CELL / "store.db-wal", CELL / "store.head"
+STORE, WAL, HEAD = CELL / "store.db", CELL / "store.db-wal", Path("heads", "cell-0.head")
 FILES = (SEALED, PAGES, "postings sum to zero, and balances to what they say")
 SAFE = {"synchronous": "FULL", "check_at_start": "auto"}
 
@@ -204,6 +204,7 @@ def test_a_directory_copied_while_its_cell_was_at_work_is_whole_or_refused(tmp_p
     data.mkdir()
     files = [STORE, WAL, HEAD] if when == "store first" else [HEAD, WAL, STORE]
     (copy / CELL).mkdir(parents=True)
+    (copy / HEAD).parent.mkdir()
     with bank(data, checkpoint_pages=100) as it:
         it.open_account()
         work(it, 50)
