@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import faulthandler
 import fcntl
 import io
@@ -203,7 +204,13 @@ class SystemLock:
     """
 
     def __init__(self, data: Path) -> None:
-        self._descriptor = os.open(data / "run" / "system.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path = data / "run" / "system.lock"
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # enough to be locked
 
     def take(self, patience: timedelta = timedelta(0)) -> bool:
         """Take it, waiting up to `patience`; False if somebody else holds it all that time."""
