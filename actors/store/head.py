@@ -7,6 +7,7 @@ All notes stand in one directory, away from the stores, so that a cell's directo
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import zlib
@@ -92,7 +93,9 @@ class Head:
     def _write(self) -> None:
         boot = self._boot.encode("ascii", "replace")
         packed = _CONTENT.pack(_MAGIC, *self._last, boot, *self._place, self._flags)
-        os.pwrite(self._descriptor, packed + _check(packed), 0)
+        # A disk that takes nothing more: the note stays behind, which does no harm.
+        with contextlib.suppress(OSError):
+            os.pwrite(self._descriptor, packed + _check(packed), 0)
 
 
 def head_path(data: Path, cell: str) -> Path:

@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 from actors.disbursement.messages import PaymentAccepted, SubmitPayment
 from actors.runtime.launch import running_processes
 from actors.vocabulary.money import Money
-from tests.fakes.installation import Done, Installation, end, open_accounts
+from tests.fakes.installation import ROOT, Done, Installation, end, open_accounts
 from tests.fakes.running import eventually
 
 
@@ -229,3 +230,11 @@ def test_a_start_takes_as_many_file_descriptors_as_it_may(tmp_path: Path) -> Non
         assert done.status == 0, done.err
         for pid in system.pids().values():
             assert resource.prlimit(pid, resource.RLIMIT_NOFILE)[0] >= 1024
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_command_whose_streams_are_closed_does_its_work(closed: str) -> None:
+    """As under a service manager; a stream that isn't there is nobody's failure."""
+    command = f"exec {sys.executable} {ROOT / 'system.py'} workflow list {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
