@@ -149,6 +149,10 @@ def running_processes(data: Path) -> list[Recorded]:
 
 def _end_all(data: Path, first: signal.Signals, patience: timedelta = END_PERIOD) -> None:
     """Ask the supervisor to end with `first`; kill whatever of the record is left after `patience`."""
+    if _lock_is_free(data):
+        # Nobody of this directory lives. Where it was copied while its system ran, the record names the original's.
+        forget_all(data)
+        return
     if first != signal.SIGKILL:
         for entry in recorded(data):
             if entry.name == "supervisor":

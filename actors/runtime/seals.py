@@ -82,7 +82,7 @@ class Seals:
 
     def write(self, now: datetime) -> None:
         """Seal the rows that the turn has added; called once, before the commit."""
-        added = self._session.take_sealed()
+        added = {table: rows for table, rows in self._session.take_sealed().items() if rows}
         if not added:
             return
         sums = Sums()
@@ -143,11 +143,11 @@ def end_of_chain(reader: Reader) -> tuple[int, bytes]:
 def lost_since(reader: Reader, head: tuple[int, bytes]) -> str | None:
     """What of the chain up to `head` is not in the store, as part of a sentence; None when all is there."""
     number, digest = head
+    if digest == START:
+        return None
     row = reader.one("SELECT digest FROM seals WHERE number = ?", (number,))
     if row is not None:
         return None if row[0] == digest else f"turn {number} is not the one that was committed"
-    if digest == START:
-        return None
     missing = number - end_of_chain(reader)[0]
     if missing < 1:
         return "turns that were committed are missing"

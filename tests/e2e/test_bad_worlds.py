@@ -117,6 +117,22 @@ def test_a_directory_copied_while_the_system_was_at_work_is_whole_or_refused(tmp
         assert checks["log and postings are as they were written, nothing is missing or added"]
 
 
+@pytest.mark.parametrize("command", [("start", "--set", "topology.cells=2"), ("stop",), ("stop", "--now")])
+def test_what_is_done_to_a_copy_of_a_running_system_leaves_the_original_alone(
+    used: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """Its record of processes was copied, too: who is named there belongs to another directory."""
+    data, copy = tmp_path / "data", tmp_path / "copy"
+    shutil.copytree(used, data)
+    with Installation(data) as system, contextlib.ExitStack() as stack:
+        pids = system.pids()
+        shutil.copytree(data, copy, ignore=shutil.ignore_patterns("socket"))
+        stack.callback(Installation(copy).stop, now=True)
+        end(Installation(copy).begin(*command))
+        assert system.pids() == pids
+        pay(system, ["alive-1"])
+
+
 def cut(path: Path) -> None:
     """Half of it is left."""
     os.truncate(path, path.stat().st_size // 2)
