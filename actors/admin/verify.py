@@ -274,13 +274,12 @@ def _tree(reader: Reader, counted: Counter[str]) -> Iterator[Found]:
 
 def _seals(reader: Reader, counted: Counter[str], cell: str, head: tuple[int, bytes] | None) -> Iterator[Found]:
     """Log and postings are what the turns have written, and all of it: see `actors.runtime.seals`."""
-    from actors.directory import log
-    from actors.ledger import store as ledger
+    from actors.assembly import sealed
     from actors.runtime import seals
 
     if not reader.one("SELECT 1 FROM sqlite_master WHERE name = 'seals'"):
         return  # an older program's: its next start seals it
-    checked = seals.check(reader, (log.SEALED, ledger.SEALED), head)
+    checked = seals.check(reader, sealed(), head)
     counted[SEALED] += checked.rows
     for text, payment_id in checked.broken:
         yield Found(SEALED, payment_id, f"{cell}: {text}")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors import assembly
 from actors.directory import log
 from actors.ledger import store as ledger
 from actors.ledger.model import Posting
@@ -291,3 +292,9 @@ def test_a_turn_that_adds_nothing_leaves_no_seal() -> None:
     """An idle cell's store doesn't grow."""
     made = chain([(0, 0, "", True), (0, 0, "handler", True), (1, 1, "turn", True)])
     assert made.content() == [[], [], []]
+
+
+def test_what_a_cell_seals_and_what_verify_checks_are_the_same() -> None:
+    """A table that is sealed and not looked at would be sealed for nobody."""
+    declared = {table for service in assembly.services() for table in service.sealed}
+    assert set(assembly.sealed()) == {log.SEALED, *declared} == set(TABLES)
