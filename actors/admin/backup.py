@@ -26,6 +26,7 @@ from config.settings import EFFECTIVE
 
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = 1
+DRAFT: Final = ".restoring"  # in the data directory, until everything is moved into place
 SETTINGS: Final = "settings.json"
 RECORDS: Final = {"partitions.json": "partitions.json", SETTINGS: EFFECTIVE}  # copied as they are; and from where
 REPLACED: Final = ("partitions.json", "cells", "heads", "rail", "replica", "mail")  # what a restore moves aside
@@ -111,6 +112,8 @@ def read_manifest(backup: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_bytes())
         version, files = manifest["format"], manifest["files"]
+        if version == FORMAT:
+            _touch(manifest)
     except FileNotFoundError:
         raise CommandFailed(f"{backup} is no backup, or one that was not finished: there is no {MANIFEST}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -118,6 +121,14 @@ def read_manifest(backup: Path) -> dict[str, Any]:
     if version != FORMAT or not isinstance(files, list):
         raise CommandFailed(f"the backup {backup} is of format {version}, this program knows {FORMAT}")
     return dict(manifest)
+
+
+def _touch(manifest: dict[str, Any]) -> None:
+    """Use everything that is used of a manifest once: what it lacks shows before anything is done."""
+    datetime.fromisoformat(manifest["made_at"])
+    int(manifest["cells"])
+    for entry in manifest["files"]:
+        Path(entry["path"])
 
 
 def check_backup(backup: Path, manifest: dict[str, Any], *, progress: Progress = unwatched) -> None:
@@ -167,6 +178,7 @@ def restore(
         try:
             aside = _put_in_place(backup, data, manifest, [name for name in stored if not keep_rail or name != "rail"])
         except OSError as error:
+            shutil.rmtree(data / DRAFT, ignore_errors=True)  # the space may be what is missing
             raise CommandFailed(
                 f"the restore into {data} was not finished ({error.strerror or error}); check the disk, run it again"
             ) from error
@@ -174,7 +186,7 @@ def restore(
 
 
 def _put_in_place(backup: Path, data: Path, manifest: dict[str, Any], stored: list[str]) -> Path | None:
-    draft = data / ".restoring"
+    draft = data / DRAFT
     shutil.rmtree(draft, ignore_errors=True)
     for entry in manifest["files"]:
         _copy(backup / entry["path"], draft / entry["path"])

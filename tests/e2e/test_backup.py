@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -173,6 +174,14 @@ def of_the_future(backup: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
 
 
+def without_its_moment(backup: Path) -> None:
+    """Somebody has edited the manifest."""
+    path = backup / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["made_at"]
+    path.write_text(json.dumps(manifest))
+
+
 def pointing_elsewhere(backup: Path) -> None:
     """A manifest from somebody who wants another file read, or written."""
     path = backup / "manifest.json"
@@ -190,6 +199,7 @@ def pointing_elsewhere(backup: Path) -> None:
         (changed, "not what was backed up"),
         (of_the_future, "format 2"),
         (pointing_elsewhere, "outside of it"),
+        (without_its_moment, "can't be read"),
     ],
 )
 def test_a_backup_that_is_not_whole_is_refused_before_anything_is_touched(
@@ -239,3 +249,38 @@ def test_a_backup_goes_into_no_directory_that_has_something_in_it(
     done = made[0].run("backup", str(tmp_path))
     assert (done.status, (tmp_path / "mine").read_text()) == (1, "mine")
     assert "has something in it" in done.err
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of half a megabyte: smaller than any backup."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k,mode=700", "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a small file system can't be mounted here")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def test_a_disk_that_is_full_gets_no_half_of_a_backup(made: tuple[Installation, Path], tiny_disk: Path) -> None:
+    """One line that says so, and the space is free again."""
+    done = made[0].run("backup", str(tiny_disk / "backup"))
+    assert (done.status, len(done.err.splitlines())) == (1, 1)
+    assert "no backup was made in" in done.err
+    assert list(tiny_disk.iterdir()) == []
+
+
+def test_a_disk_that_is_full_gets_no_half_of_a_restored_system(
+    made: tuple[Installation, Path], tiny_disk: Path
+) -> None:
+    """What is written first is only a draft: nothing of it counts, and the backup is untouched."""
+    system = Installation(tiny_disk / "data")
+    done = system.run("restore", str(made[1]))
+    assert (done.status, len(done.err.splitlines())) == (1, 1)
+    assert "was not finished (No space left on device)" in done.err
+    assert not (system.data / "cells").exists()
+    assert not (system.data / "partitions.json").exists()
+    assert not (system.data / ".restoring").exists()
