@@ -11,11 +11,13 @@ import importlib.util
 from pathlib import Path
 from typing import Any, Final
 
+from actors.directory import log
 from actors.directory.reaction import Reactions
 from actors.messaging import codec, system_messages
 from actors.runtime.core import CellCore, Hosting
 from actors.runtime.service import Service, Worker
 from actors.store.placement import Placement, establish
+from actors.store.session import Sealed
 from actors.topology import SERVICES, placed
 from config.settings import Settings
 
@@ -57,6 +59,12 @@ def families() -> tuple[tuple[str, type[Service], str], ...]:
         if module is not None:
             found.append((prefix, getattr(module, cls), parent))
     return tuple(found)
+
+
+def sealed() -> tuple[Sealed, ...]:
+    """The tables whose rows are only ever added: the log's, and what a service's store names `SEALED`."""
+    stores = [_module(name, "store") for name in SERVICES]
+    return (log.SEALED, *(store.SEALED for store in stores if hasattr(store, "SEALED")))
 
 
 def hosting(settings: Settings, cell: str, where: Placement | None = None) -> Hosting:

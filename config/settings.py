@@ -110,6 +110,14 @@ class StoreSettings(Section):
     )
     checkpoint_pages: int = Field(default=10_000, ge=100, description="WAL pages after which SQLite checkpoints")
     cache_mb: int = Field(default=64, ge=1, description="SQLite's page cache, for each cell")
+    check_at_start: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="whether every page and seal is checked at a start; auto: where there is doubt (a copy, a machine"
+        " that went down), and where it takes no time",
+    )
+    check_limit_mb: int = Field(
+        default=1_024, ge=0, description="with auto a larger store is not checked at the start, only by verify --deep"
+    )
 
 
 RestartKind = Literal["permanent", "transient", "temporary"]

@@ -56,6 +56,7 @@ def main(
 
     `plan` says what a system's settings mean to its processes; `connect` reaches a running system.
     """
+    _open_what_is_closed()
     screen = Screen(stdout, stderr)
     try:
         from actors.admin.commands import COMMANDS, GROUPS
@@ -190,6 +191,15 @@ def _report(screen: Screen, text: str, status: int) -> int:
     except BrokenPipeError:
         return _nobody_reads(screen)
     return status
+
+
+def _open_what_is_closed() -> None:
+    """Where a caller has closed a standard stream (`>&-`), write to nowhere: the next file would get its number."""
+    for descriptor, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
+            mode = "r" if descriptor == 0 else "w"
+            setattr(sys, name, open(descriptor, mode, closefd=False))  # noqa: SIM115  # as long as the process lives
 
 
 def _nobody_reads(screen: Screen) -> int:

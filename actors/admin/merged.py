@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from actors.store.session import Parameters, Reader, Row
@@ -34,6 +34,10 @@ class MergedReader:
     def all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Every row."""
         return self._connection.execute(sql, parameters).fetchall()
+
+    def each(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
+        """Every row, one after the other."""
+        yield from self._connection.execute(sql, parameters)
 
     def close(self) -> None:
         """Forget the copy."""

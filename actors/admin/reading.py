@@ -35,7 +35,7 @@ class Reading:
             CommandFailed: there is none yet.
             StoreRefused: one can't be read.
         """
-        stores = sorted(data.glob("cells/*/store.db"), key=_by_number)
+        stores = [data / "cells" / cell / "store.db" for cell in cells_of(data)]
         if not stores:
             raise CommandFailed(
                 f"nothing is stored in {data} yet; start a system there with: python system.py start --data {data}"
@@ -217,6 +217,11 @@ class Reading:
             if found is not None:
                 return found
         return None
+
+
+def cells_of(data: Path) -> list[str]:
+    """The cells that have a store in a data directory, by number."""
+    return [path.parent.name for path in sorted(data.glob("cells/*/store.db"), key=_by_number)]
 
 
 def slot_of_id(identifier: str, what: str) -> int:

@@ -8,15 +8,23 @@ cells: all of that moves on, and is nobody's fault.
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from actors.admin.reading import Reading
+from actors.admin.merged import MergedReader
+from actors.admin.reading import Reading, cells_of
+from actors.messaging.codec import CannotDecode
+from actors.store.head import head_path, read_head
+from actors.store.placement import recorded_placement
 from actors.store.session import Reader
+from actors.store.soundness import ADVICE
+from actors.store.sqlite import uri_to_read
 
 LOOKS: Final = 4  # how often a finding is looked for before it counts
 PAUSE_SECONDS: Final = 0.5
@@ -29,6 +37,9 @@ _OUTSIDE: Final = ("client-", "timer/")
 ENDED: Final = "('completed', 'rejected', 'cancelled', 'returned')"
 MOVING: Final = "('received', 'debiting', 'screening', 'executing', 'compensating')"
 PAID: Final = "('executed', 'returned')"  # what the rail's journal says of money that has left
+
+SEALED: Final = "log and postings are as they were written, nothing is missing or added"
+PAGES: Final = "every page of the files is whole"
 
 
 class Found(NamedTuple):
@@ -159,8 +170,8 @@ _STUCK: Final = f"""SELECT payment_id, status || ', and its deadline has passed 
     WHERE status IN {MOVING} AND deadline < ?"""
 
 
-def verify_data(data: Path, *, pause: Callable[[float], None] = time.sleep) -> dict[str, Any]:
-    """Check a data directory, whether its system runs or not.
+def verify_data(data: Path, *, deep: bool = False, pause: Callable[[float], None] = time.sleep) -> dict[str, Any]:
+    """Check a data directory (or a backup), whether its system runs or not; with `deep` every page of its files.
 
     Returns `ok`, `checks` (`name`, `ok`, `checked`) and `violations` (`check`, `payment_id`, `text`).
     """
@@ -171,6 +182,8 @@ def verify_data(data: Path, *, pause: Callable[[float], None] = time.sleep) -> d
         pause(PAUSE_SECONDS)
         again, _ = look(data)
         found = [each for each in found if _same(each, again)]
+    if deep:
+        found += _pages(data, counted)
     broken = {each.check for each in found}
     return {
         "ok": not found,
@@ -184,48 +197,64 @@ def look(data: Path) -> tuple[list[Found], dict[str, int]]:
     from actors.runtime.launch import is_running
 
     now = datetime.now(UTC) if is_running(data) else None
+    heads = {cell: read_head(head_path(data, cell)) for cell in cells_of(data)}  # before what they speak of
     reading = Reading.open(data)
     try:
-        return look_at(_views(reading, data), reading.readers.values(), now)
+        cells: dict[str, Reader] = {}
+        damaged: list[Found] = []
+        for cell, reader in reading.readers.items():
+            try:
+                _attach_journal(reader, data, cell)
+                reader.one("BEGIN")  # every statement sees the store as it was at the first
+                cells[cell] = reader
+            except sqlite3.Error as error:
+                damaged.append(_unreadable(f"the store of {cell}", error))
+        placement = recorded_placement(data)
+        found, counted = look_at(cells, now, heads, whole=placement is None or placement.whole)
+        return damaged + found, counted | ({PAGES: counted.get(PAGES, 0) + len(damaged)} if damaged else {})
     finally:
         reading.close()
 
 
-def _views(reading: Reading, data: Path) -> list[Reader]:
-    """The cells of a data directory, each with the rail's journal, as the checks of whole payments want them."""
-    from actors.store.placement import recorded_placement
-
-    placement = recorded_placement(data)
-    for cell, reader in reading.readers.items():
-        _attach_journal(reader, data, cell)
-        reader.one("BEGIN")  # every statement sees the store as it was at the first
-    return views(reading.readers.values(), whole=placement is None or placement.whole)
-
-
-def views(readers: Iterable[Reader], *, whole: bool) -> list[Reader]:
-    """What the checks of whole payments are to look at: each cell by itself where it hosts every service, else all
-    cells as one."""
-    from actors.admin.merged import MergedReader
-
-    return list(readers) if whole else [MergedReader(readers)]
-
-
 def look_at(
-    views: Iterable[Reader], logs: Iterable[Reader], now: datetime | None
+    cells: Mapping[str, Reader], now: datetime | None, heads: Mapping[str, tuple[int, bytes] | None], *, whole: bool
 ) -> tuple[list[Found], dict[str, int]]:
-    """The same in stores that are open: `views` as the checks of whole payments want them, `logs` those of all cells.
+    """The same in stores that are open, each in a transaction and with its cell's journal of the rail as `rail`.
 
-    With `now`, payments whose deadline has long passed are found too.
+    With `now`, payments whose deadline has long passed are found too. `heads` are the ends of the cells' seals as
+    noted outside. Where not every cell hosts every service (`whole`), a payment is looked at in all of them as one.
     """
-    logs = list(logs)
     counted: Counter[str] = Counter()
     found: list[Found] = []
-    for reader in views:
-        found += _ledger(reader, counted)
-        found += _in_cell(reader, counted, now)
-    found += _tree(logs, counted)
-    found += _across(logs, counted)
+
+    def look_into(what: str, check: Callable[[], Iterable[Found]]) -> None:
+        try:
+            found.extend(check())
+        except (sqlite3.Error, CannotDecode) as error:
+            found.append(_unreadable(what, error))
+            counted[PAGES] += 1
+
+    def payments(reader: Reader) -> list[Found]:
+        return [*_ledger(reader, counted), *_in_cell(reader, counted, now)]
+
+    readers = list(cells.values())
+    if whole:
+        for cell, reader in cells.items():
+            look_into(f"the store of {cell}", lambda reader=reader: payments(reader))  # type: ignore[misc]
+    else:
+        look_into("a store", lambda: payments(MergedReader(readers)))
+    for cell, reader in cells.items():
+        look_into(
+            f"the store of {cell}",
+            lambda cell=cell, reader=reader: _seals(reader, counted, cell, heads.get(cell)),  # type: ignore[misc]
+        )
+    look_into("a store", lambda: _tree(readers, counted))
+    look_into("a store", lambda: _across(readers, counted))
     return found, dict(counted)
+
+
+def _unreadable(what: str, error: Exception) -> Found:
+    return Found(PAGES, None, f"{what} can't be read to its end ({error}): {ADVICE}")
 
 
 def _ledger(reader: Reader, counted: Counter[str]) -> Iterator[Found]:
@@ -278,6 +307,34 @@ def _tree(readers: list[Reader], counted: Counter[str]) -> Iterator[Found]:
     for payment_id, kind, cause in orphans:
         if hash(cause) not in known and (whole or not any(_recorded(reader, payment_id, cause) for reader in readers)):
             yield Found(name, payment_id, f"{kind} names the cause {cause or 'nothing'}, which nobody recorded")
+
+
+def _seals(reader: Reader, counted: Counter[str], cell: str, head: tuple[int, bytes] | None) -> Iterator[Found]:
+    """Log and postings are what the turns have written, and all of it: see `actors.runtime.seals`."""
+    from actors.assembly import sealed
+    from actors.runtime import seals
+
+    if not reader.one("SELECT 1 FROM sqlite_master WHERE name = 'seals'"):
+        return  # an older program's: its next start seals it
+    checked = seals.check(reader, sealed(), head)
+    counted[SEALED] += checked.rows
+    for text, payment_id in checked.broken:
+        yield Found(SEALED, payment_id, f"{cell}: {text}")
+
+
+def _pages(data: Path, counted: dict[str, int]) -> list[Found]:
+    """Every page of the stores and of the rail's journals, as SQLite sees them."""
+    found, counted[PAGES] = [], counted.get(PAGES, 0)
+    for path in (*sorted(data.glob("cells/*/store.db")), *sorted(data.glob("rail/*.db"))):
+        try:
+            with contextlib.closing(sqlite3.connect(uri_to_read(path), uri=True, timeout=5)) as connection:
+                counted[PAGES] += int(connection.execute("PRAGMA page_count").fetchone()[0])
+                (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+        except sqlite3.Error as error:
+            verdict = str(error)
+        if verdict != "ok":
+            found.append(Found(PAGES, None, f"{path} is damaged ({verdict}): {ADVICE}"))
+    return found
 
 
 def _recorded(reader: Reader, payment_id: str, message_id: str) -> bool:
@@ -348,7 +405,7 @@ def _attach_journal(reader: Reader, data: Path, cell: str) -> None:
 
     path = journal_path(data, cell)
     if path.exists():
-        reader.one("ATTACH ? AS rail", (f"{path.as_uri()}?mode=ro",))
+        reader.one("ATTACH ? AS rail", (uri_to_read(path),))
         if reader.one("SELECT 1 FROM rail.sqlite_master WHERE name = 'instructions'"):
             return
         reader.one("DETACH rail")  # the rail is just making it

@@ -14,7 +14,7 @@ from typing import Any, Final
 from actors.messaging.codec import CannotDecode, envelope_from, micros, moment, pack, unpack
 from actors.messaging.envelope import Envelope
 from actors.runtime.service import Record
-from actors.store.session import Migration, Reader, Session
+from actors.store.session import Migration, Reader, Row, Sealed, Session
 
 PART_LINES: Final = 512  # lines in a part, about: what a timeline has to decode to find its own
 PARTS_PER_TURN: Final = 1 << 12
@@ -32,6 +32,17 @@ MIGRATIONS = (
         ),
     ),
 )
+
+
+def _payments_of(part: Row) -> set[str]:
+    """The payments in a part; none where it can't be read any more."""
+    try:
+        return {str(line[3][_PAYMENT]) for line in unpack(part[4])} - {""}
+    except (CannotDecode, TypeError, ValueError, LookupError):
+        return set()
+
+
+SEALED: Final = Sealed("log_parts", ("part_id", "first_offset", "last_offset", "at", "lines"), _payments_of)
 
 
 def append(session: Session, turn: int, now: datetime, records: list[Record]) -> None:
@@ -59,6 +70,7 @@ def append(session: Session, turn: int, now: datetime, records: list[Record]) ->
     if part:
         parts.append(_part(part_id, part, at))
     session.write_many("INSERT INTO log_parts VALUES (?, ?, ?, ?, ?)", parts)
+    session.seal(SEALED.table, *parts)
     session.write_many("INSERT INTO log_payments VALUES (?, ?)", index)
 
 

@@ -547,5 +547,5 @@ def _opened(data: Path) -> socket.socket:
         raise NotRunning(f"the system in {data} belongs to another user") from None
     except OSError:
         connection.close()
-        raise NotRunning(f"no system runs in {data}: start one with `python system.py start`") from None
+        raise NotRunning(f"no system runs in {data}: start one with `python system.py start --data {data}`") from None
     return connection

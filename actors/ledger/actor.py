@@ -30,7 +30,7 @@ from actors.ledger.messages import (
     VoidDebit,
     VoidRefused,
 )
-from actors.ledger.store import MIGRATIONS, LedgerStore
+from actors.ledger.store import MIGRATIONS, SEALED, LedgerStore
 from actors.messaging.codec import micros
 from actors.messaging.message import Message
 from actors.runtime.service import CellContext, Handler, Service, Turn
@@ -48,6 +48,7 @@ class Ledger(Service):
 
     name = "ledger"
     migrations = MIGRATIONS
+    sealed = (SEALED,)
 
     def prepare(self, context: CellContext) -> None:
         """Take the session and the settings."""

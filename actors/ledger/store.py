@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actors.ledger.model import NEVER_MADE, PENDING, Account, Debit, Posting, Return, Terms
-from actors.store.session import Migration, Session
+from actors.store.session import Migration, Row, Sealed, Session
 from actors.vocabulary.money import Money
 
 MIGRATIONS = (
@@ -61,6 +61,13 @@ MIGRATIONS = (
         ),
     ),
 )
+
+
+def _payment_of(posting: Row) -> tuple[str, ...]:
+    return (posting[2],) if posting[3] == "payment" else ()
+
+
+SEALED = Sealed("postings", ("account_id", "at", "reference", "kind", "amount", "currency"), _payment_of)
 
 DEBIT_COLUMNS = "debit_id, account_id, clearing_id, amount, currency, state, reason_code, reason_text, ending"
 _ACCOUNT = "SELECT account_id, currency, posted, pending, overdraft, closed FROM accounts WHERE account_id = ?"
@@ -188,10 +195,9 @@ class LedgerStore:
 
     def _add_postings(self, postings: Sequence[Posting], at: int) -> None:
         (a, kind, reference, out, currency), (b, _, _, into, _) = postings
-        self._write(
-            _ADD_POSTINGS,
-            (a, at, reference, kind, out, currency, b, at, reference, kind, into, currency),
-        )
+        left, right = (a, at, reference, kind, out, currency), (b, at, reference, kind, into, currency)
+        self._write(_ADD_POSTINGS, left + right)
+        self._session.seal(SEALED.table, left, right)
 
     def _move(self, account_id: str, currency: str, amount: int) -> None:
         if self._write("UPDATE accounts SET posted = posted + ? WHERE account_id = ?", (amount, account_id)):

@@ -27,6 +27,7 @@ from actors.messaging.system_messages import Busy
 from actors.runtime import links as link_tables
 from actors.runtime import outbox as outbox_tables
 from actors.runtime import retries as retry_tables
+from actors.runtime import seals
 from actors.runtime import suspects as suspect_tables
 from actors.runtime import timers as timer_tables
 from actors.runtime.admission import Admission, Backlog
@@ -40,18 +41,22 @@ from actors.runtime.links import Links
 from actors.runtime.outbox import Outboxes
 from actors.runtime.retries import Backoff, Retries
 from actors.runtime.service import Answer, CellContext, Service, Started, Worker
+from actors.runtime.soundness import damaged, examine, hold_against_peers, hold_against_seals
 from actors.runtime.supervision import GiveUp, RestartHistory, SupervisionSpec, after_failure
 from actors.runtime.suspects import Suspects
 from actors.runtime.timers import Timers
 from actors.runtime.turn import Turns, TurnVoid
-from actors.runtime.world import REAL, World
+from actors.runtime.world import REAL, STORE, World
+from actors.store.head import Head, head_path
 from actors.store.placement import Placement
-from actors.store.session import StoreFailed, StoreRefused
+from actors.store.session import Sealed, StoreBroken, StoreFailed, StoreLocked, StoreRefused
+from actors.store.soundness import LOCKED
+from actors.store.sqlite import SqliteSession
 from config.settings import Settings
 
 RUNTIME_MIGRATIONS: Final = (
     *log.MIGRATIONS, *directory_tables.MIGRATIONS, *timer_tables.MIGRATIONS, *retry_tables.MIGRATIONS,
-    *outbox_tables.MIGRATIONS, *link_tables.MIGRATIONS, *suspect_tables.MIGRATIONS,
+    *outbox_tables.MIGRATIONS, *link_tables.MIGRATIONS, *suspect_tables.MIGRATIONS, *seals.MIGRATIONS,
 )  # fmt: skip
 SMALL_TURN: Final = 16  # inputs
 SMALL_TURN_SWITCH_S: Final = 0.0005
@@ -97,6 +102,8 @@ class CellCore:
         self._answers: deque[tuple[str, Answer]] = deque()
         self._singles: deque[Inputs] = deque()  # of the frames and answers that are run one input a turn
         self._to_acknowledge = 0  # the gateway's frame that they came with
+        self._session: SqliteSession = None  # type: ignore[assignment]  # until `open`
+        self._head: Head = None  # type: ignore[assignment]
         self._history = RestartHistory()
         self._escalation = ""
         self._switch_interval = 0.0
@@ -115,6 +122,15 @@ class CellCore:
             StoreRefused: with a sentence.
         """
         self._unlock = self._world.lock(self._directory, self.name)
+        try:
+            self._open_store()
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _open_store(self) -> None:
+        path = self._directory / STORE
+        self._head = self._world.head(head_path(self._directory.parent.parent, self.name), path)
         self._session = session = self._world.store(self._directory, self._settings.store)
         services: tuple[type[Service], ...] = (
             *self._hosting.services,
@@ -127,12 +143,29 @@ class CellCore:
         migrations = [*RUNTIME_MIGRATIONS]
         for service in (*services, *members):
             migrations += [migration for migration in service.migrations if migration not in migrations]
+        sealed = (log.SEALED, *(each for service in services for each in service.sealed))
+        examine(session, self._head, self._settings.store)
         session.migrate(migrations)
         self._marker = self._world.marker(self._directory)
         try:
-            self._recover(services)
+            hold_against_seals(session, self._head, self._settings.store, sealed)
+            hold_against_peers(session, self.name, self._directory.parent, self._placement.names)
+            self._recover(services, sealed)
+        except StoreBroken as error:
+            raise damaged(self._head, error) from error
+        except StoreLocked as error:
+            raise StoreRefused(f"the store {path} is {LOCKED}") from error
         except StoreFailed as error:
             raise StoreRefused(f"the store of {self.name} can't be read ({error}); check the disk") from error
+        self._head.begin()
+
+    def _let_go(self) -> None:
+        """The store is refused: leave it as it was found."""
+        if self._session is not None:
+            self._session.close()
+        if self._head is not None:
+            self._head.close(clean=False)
+        self._unlock()
 
     def fileno(self) -> int:
         """Readable while there is work."""
@@ -232,9 +265,10 @@ class CellCore:
         with contextlib.suppress(StoreFailed):
             self._suspects.forget_all()
         self._session.close()
+        self._head.close()
         self._unlock()
 
-    def _recover(self, services: tuple[type[Service], ...]) -> None:
+    def _recover(self, services: tuple[type[Service], ...], sealed: tuple[Sealed, ...]) -> None:
         session, settings = self._session, self._settings
         session.begin()
         row = session.one("SELECT at FROM log_parts ORDER BY part_id DESC LIMIT 1")
@@ -252,12 +286,15 @@ class CellCore:
         self._outboxes = Outboxes(session)
         self._links = Links(session, [name for name in placement.names if name != self.name])
         self._suspects = Suspects(session, settings.runtime.suspect_limit)
+        chain = seals.Seals(session)
+        chain.adopt(sealed)
+        chain.head = self._head
         self._system = InProcessSystem(self.name, context)
         runtime = settings.runtime
         self._turns = Turns(
             cell=self.name, session=session, system=self._system, subscriptions=self._subscriptions,
-            retries=self._retries, timers=self._timers, outboxes=self._outboxes, links=self._links, clock=clock,
-            ids=Ids(placement.number_of(self.name), chance, last), chance=chance, placement=placement,
+            retries=self._retries, timers=self._timers, outboxes=self._outboxes, links=self._links, seals=chain,
+            clock=clock, ids=Ids(placement.number_of(self.name), chance, last), chance=chance, placement=placement,
             own_slots=own_slots, immediate_retries=runtime.immediate_retries,
             backoff=Backoff(
                 runtime.delayed_retries, timedelta(seconds=runtime.retry_initial_seconds),
@@ -328,6 +365,7 @@ class CellCore:
         try:
             self._turn(inputs, frames, acknowledged)
         except (StoreFailed, TurnVoid) as error:
+            self._unless_damaged(error)
             self._log.error("turn abandoned", error=str(error) or type(error).__name__)
             self._one_by_one(inputs, frames, acknowledged, due=isinstance(error, TurnVoid))
         self._marker.clear()
@@ -373,6 +411,7 @@ class CellCore:
                 self._run_or_bury(single, frames)
                 done += 1
         except StoreFailed as error:
+            self._unless_damaged(error)
             self._log.error("turn abandoned", error=str(error))
             self._abandon()
             self._pause()
@@ -403,6 +442,13 @@ class CellCore:
         if acknowledged or fields:
             frames.append(("gateway", pack_frame(GATEWAY, 0, acknowledged, fields)))
 
+    def _unless_damaged(self, error: Exception) -> None:
+        """A damaged store is not tried again: the cell gives itself up, and its next start names the damage."""
+        if isinstance(error, StoreBroken):
+            sentence = str(damaged(self._head, error))
+            self._log.critical(sentence)
+            raise Escalated(sentence) from error
+
     def _pause(self) -> None:
         self._paused_until = self._clock_now() + STORE_PAUSE
         self._alarm.set(STORE_PAUSE)
@@ -411,6 +457,7 @@ class CellCore:
         try:
             self._turns.abandon()
         except StoreFailed as error:
+            self._unless_damaged(error)
             # Not even reading works: what memory holds may be wrong, so the process starts anew from the store.
             raise Escalated(f"the store can't be read: {error}") from error
 
@@ -430,6 +477,7 @@ class CellCore:
             try:
                 self._run_suspect(self._singles[0], frames)
             except StoreFailed as error:
+                self._unless_damaged(error)
                 self._abandon()
                 self._log.error("turn abandoned", error=str(error))
                 self._give_back(list(self._singles), frames, 0)

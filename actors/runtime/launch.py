@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import pickle
+import resource
 import secrets
 import select
 import signal
@@ -34,6 +35,8 @@ from actors.runtime.processes import (
 )
 
 KEY_BYTES: Final = 32
+FILES: Final = 1_024  # that a process may need to have open: clients, neighbours, its own
+UNFINISHED: Final = "restore.unfinished"  # in the data directory while a backup is put in place
 END_PERIOD: Final = timedelta(seconds=5)  # for killed processes to be gone
 HEARD_PERIOD: Final = timedelta(seconds=10)  # for a supervisor that is told to stop to begin with it
 
@@ -88,6 +91,11 @@ def start_system(
     with _only_one(data, patience):
         if is_running(data) and not (is_stopping(data) and _wait_until_free(data, patience)):
             raise AlreadyRunning(f"a system already runs in {data}")
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        if most != resource.RLIM_INFINITY and most < FILES:
+            raise StartRefused(f"a process may open {most} files here, and needs {FILES}: raise the limit (ulimit -n)")
+        if (data / UNFINISHED).exists():
+            raise StartRefused(f"a restore into {data} was not finished: run it again, then start")
         _end_all(data, signal.SIGKILL)
         if prepare is not None:
             prepare()
@@ -97,6 +105,21 @@ def start_system(
         if refusal is not None:
             _end_all(data, signal.SIGTERM)
             raise StartRefused(refusal)
+
+
+@contextlib.contextmanager
+def while_stopped(data: Path, patience: timedelta = timedelta(seconds=10)) -> Iterator[None]:
+    """Keep every start out of the data directory.
+
+    Raises:
+        AlreadyRunning: a system runs there.
+        AlreadyStarting: a start or stop is at work there and did not end in time.
+    """
+    (data / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _only_one(data, patience):
+        if is_running(data):
+            raise AlreadyRunning(f"a system runs in {data}; stop it first with: python system.py stop --data {data}")
+        yield
 
 
 def stop_system(data: Path, *, now: bool = False, patience: timedelta = timedelta(seconds=60)) -> bool:
@@ -136,6 +159,10 @@ def running_processes(data: Path) -> list[Recorded]:
 
 def _end_all(data: Path, first: signal.Signals, patience: timedelta = END_PERIOD) -> None:
     """Ask the supervisor to end with `first`; kill whatever of the record is left after `patience`."""
+    if _lock_is_free(data):
+        # Nobody of this directory lives. Where it was copied while its system ran, the record names the original's.
+        forget_all(data)
+        return
     if first != signal.SIGKILL:
         for entry in recorded(data):
             if entry.name == "supervisor":

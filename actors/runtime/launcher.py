@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import pickle
+import resource
 import socket
 import sys
 from datetime import timedelta
@@ -29,6 +30,7 @@ from thespian.system.transport import ReceiveEnvelope
 
 from actors.runtime import processes
 from actors.runtime.control import Launch, Launched, ProcessPlan
+from actors.runtime.launch import FILES
 from actors.runtime.supervisor import Supervisor
 from actors.runtime.transport import LISTEN_DEPTH, LOOPBACK, SignedTransport
 
@@ -104,6 +106,7 @@ def serve(data: Path, patience: timedelta) -> None:
     answer = Answer()
     processes.log_to(data / "logs" / "launcher.log")
     os.umask(0o077)
+    _allow_files()
     try:
         refusal = _launch(data, plan, patience)
     except Exception as failure:
@@ -112,6 +115,13 @@ def serve(data: Path, patience: timedelta) -> None:
     answer.give(refusal)
     sys.stderr.flush()
     os._exit(0)  # nothing that Thespian or multiprocessing would do at exit concerns the system
+
+
+def _allow_files() -> None:
+    """Let this process and all that are forked from it open as many files as they need, as far as they may."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= now < FILES:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, most))
 
 
 class Answer:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import faulthandler
 import fcntl
 import io
@@ -27,6 +28,8 @@ from actors import logs
 
 KEY_FILE_VARIABLE: Final = "PAYSAGA_KEY_FILE"
 PR_SET_PDEATHSIG: Final = 1
+LOG_BYTES: Final = 32 << 20  # of a process's log; the one before is kept, too
+LOG_LOOK_BYTES: Final = 64 << 10
 
 log = logging.getLogger(__name__)
 
@@ -155,11 +158,8 @@ def log_to(path: Path) -> None:
 
     Undoes Thespian's replacement of the root logger, under which each record would travel as a message.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    for standard in (1, 2):
-        os.dup2(descriptor, standard)
-    os.close(descriptor)
-    sys.stdout, sys.stderr = LogStream(1), LogStream(2)
+    _write_to(path)
+    sys.stdout, sys.stderr = LogStream(1, path), LogStream(2, path)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     _ROOT.handlers[:] = [handler]
@@ -171,20 +171,38 @@ def log_to(path: Path) -> None:
     faulthandler.enable(sys.stderr)
 
 
+def _write_to(path: Path) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    for standard in (1, 2):
+        os.dup2(descriptor, standard)
+    os.close(descriptor)
+
+
 class LogStream(io.TextIOBase):
     """A log that is never in the way: a line that a full disk refuses is lost, and nobody who writes it hears so.
 
-    An exception from a log line, in the middle of undoing a turn, would be worse than the full disk.
+    An exception from a log line, in the middle of undoing a turn, would be worse than the full disk. A file that
+    has grown to `LOG_BYTES` is put aside as `….1`, in the place of the one before.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, path: Path | None = None) -> None:
         self._descriptor = descriptor
+        self._path = path
+        self._written = LOG_LOOK_BYTES  # since the file's size was last looked at: others write to it as well
 
     def write(self, text: str) -> int:
         """Write at once, as far as possible."""
         with contextlib.suppress(OSError):
-            os.write(self._descriptor, text.encode("utf-8", "backslashreplace"))
+            if self._written >= LOG_LOOK_BYTES and self._path is not None:
+                self._put_aside(self._path)
+            self._written += os.write(self._descriptor, text.encode("utf-8", "backslashreplace"))
         return len(text)
+
+    def _put_aside(self, path: Path) -> None:
+        self._written = 0
+        if os.fstat(self._descriptor).st_size >= LOG_BYTES:
+            path.replace(path.with_name(path.name + ".1"))
+            _write_to(path)
 
     def writable(self) -> bool:
         """Always."""
@@ -203,7 +221,13 @@ class SystemLock:
     """
 
     def __init__(self, data: Path) -> None:
-        self._descriptor = os.open(data / "run" / "system.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path = data / "run" / "system.lock"
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # enough to be locked
 
     def take(self, patience: timedelta = timedelta(0)) -> bool:
         """Take it, waiting up to `patience`; False if somebody else holds it all that time."""

@@ -15,7 +15,7 @@ from thespian.actors import Actor
 
 from actors.messaging.envelope import Envelope
 from actors.messaging.message import Event, Message, Task, Tick
-from actors.store.session import Migration, Session
+from actors.store.session import Migration, Sealed, Session
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -120,6 +120,7 @@ class Service(Actor):  # type: ignore[misc]  # Thespian ships no types
 
     name: ClassVar[str]
     migrations: ClassVar[tuple[Migration, ...]] = ()
+    sealed: ClassVar[tuple[Sealed, ...]] = ()  # its tables whose rows are only ever added
     handlers: ClassVar[Mapping[type[Message], Handler]] = {}
     observes: ClassVar[bool] = False  # gets the whole log as `Observed`, commands and replies too
 

@@ -33,6 +33,7 @@ from actors.runtime.lines import records_in, seen
 from actors.runtime.links import Links
 from actors.runtime.outbox import Outboxes
 from actors.runtime.retries import Backoff, Parked, Retries, conversation
+from actors.runtime.seals import Seals
 from actors.runtime.service import Answer, Observed, Record, Service
 from actors.runtime.timers import Timers
 from actors.runtime.waiters import Waiters
@@ -86,8 +87,8 @@ class Turns:
 
     def __init__(
         self, *, cell: str, session: SqliteSession, system: InProcessSystem, subscriptions: Subscriptions,
-        retries: Retries, timers: Timers, outboxes: Outboxes, links: Links, clock: Clock, ids: Ids, chance: Random,
-        placement: Placement, own_slots: frozenset[int], immediate_retries: int, backoff: Backoff,
+        retries: Retries, timers: Timers, outboxes: Outboxes, links: Links, seals: Seals, clock: Clock, ids: Ids,
+        chance: Random, placement: Placement, own_slots: frozenset[int], immediate_retries: int, backoff: Backoff,
         budget: int, resident: int, failed_actor: Callable[[str, datetime], None],
     ) -> None:  # fmt: skip
         self._cell = cell
@@ -98,6 +99,7 @@ class Turns:
         self._timers = timers
         self._outboxes = outboxes
         self._links = links
+        self._seals = seals
         self._clock = clock
         self._ids = ids
         self._chance = chance
@@ -132,6 +134,7 @@ class Turns:
         """Read where the log ends; called inside a transaction."""
         self._turn = log.last_turn(self._session)
         self._effects.number = log.end(self._session)
+        self._seals.open()
 
     def log_end(self) -> int:
         """The number that the log's next line will get, this turn's own lines counted."""
@@ -213,6 +216,7 @@ class Turns:
         self._timers.write()
         self._outboxes.write()
         self._links.write()
+        self._seals.write(now)
 
     def _take_in(self, inputs: Inputs, now: datetime) -> None:
         """Put what the turn is to handle into the mail: the inputs, and what is due by now."""
@@ -243,7 +247,7 @@ class Turns:
     def due_singles(self, limit: int) -> list[Inputs]:
         """What is due by now, to be run one a turn: timers and parked messages, up to `limit` of each."""
         now = self._clock.now()
-        self._session.begin()
+        self._session.begin(to_read=True)
         try:
             timers = self._timers.due(now, limit)
             parked = self._retries.due(now, limit)
@@ -262,7 +266,7 @@ class Turns:
         self._system.drop_all()
         self._timers.forget()
         self._outboxes.forget()
-        self._session.begin()
+        self._session.begin(to_read=True)
         try:
             self._links.forget()
             self._retries.look()
@@ -346,6 +350,7 @@ class Turns:
     def _committed(self, handled: int) -> None:
         self._outboxes.release()
         self._links.committed()
+        self._seals.committed()
         for name in self._doomed:
             self._system.kill(name)
         self._system.drop_idle(self._resident)

@@ -12,16 +12,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Protocol
+from typing import Final, Protocol
 
 from actors.runtime.alarm import Alarm
 from actors.runtime.clock import Clock, SystemClock
 from actors.runtime.marker import Marker
 from actors.runtime.outbox import Runner, WorkerThread
 from actors.runtime.service import Answer, Worker
+from actors.runtime.soundness import head_of
+from actors.store.head import Head
 from actors.store.session import StoreRefused
 from actors.store.sqlite import SqliteSession
 from config.settings import StoreSettings
+
+STORE: Final = "store.db"  # in a cell's directory
 
 
 class Bell(Protocol):
@@ -60,7 +64,7 @@ def open_store(directory: Path, settings: StoreSettings) -> SqliteSession:
         StoreRefused: it can't be.
     """
     return SqliteSession.open(
-        directory / "store.db",
+        directory / STORE,
         synchronous=settings.synchronous,
         checkpoint_pages=settings.checkpoint_pages,
         cache_mb=settings.cache_mb,
@@ -95,11 +99,13 @@ def marker_in(directory: Path) -> Marker:
 class World:
     """The factories; the defaults are the real things.
 
-    `lock` makes a directory the cell's own and returns what gives it up; `clock` gets a moment before which it may
-    not be; `chance` gets the configured seed; `runner` performs a worker's tasks outside the turn.
+    `head` opens the note of a store, after a look at the store itself; `lock` makes a directory the cell's own and
+    returns what gives it up; `clock` gets a moment before which it may not be; `chance` gets the configured seed;
+    `runner` performs a worker's tasks outside the turn.
     """
 
     store: Callable[[Path, StoreSettings], SqliteSession] = open_store
+    head: Callable[[Path, Path], Head] = head_of
     lock: Callable[[Path, str], Callable[[], None]] = lock_directory
     marker: Callable[[Path], Marker] = marker_in
     clock: Callable[[datetime], Clock] = SystemClock

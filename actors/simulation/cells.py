@@ -16,7 +16,7 @@ from actors.runtime.outbox import Runner
 from actors.runtime.service import Answer, Handed, Worker
 from actors.runtime.world import Bell, World
 from actors.simulation.clock import MILLISECOND, SECOND, ProcessClock, Timeline, WallClock
-from actors.simulation.disk import Crash, Disk, SimulatedMarker, SimulatedSession, commit_fails
+from actors.simulation.disk import Crash, Disk, SimulatedHead, SimulatedMarker, SimulatedSession, commit_fails
 from actors.simulation.faults import Faults
 from actors.simulation.rail import BETWEEN, Bank
 from actors.simulation.workers import SimulatedRunner
@@ -313,8 +313,9 @@ class SimulatedCell:
             return made
 
         world = World(
-            store=store, lock=lambda directory, name: _nothing, marker=marker, clock=clock,
-            chance=lambda seed: chance, bell=bell, runner=runner,
+            store=store, head=lambda path, file: SimulatedHead(self.disk, path, file),
+            lock=lambda directory, name: _nothing, marker=marker, clock=clock, chance=lambda seed: chance, bell=bell,
+            runner=runner,
         )  # fmt: skip
         hosting = around.hosting(self, settings, ProcessClock(wall))
         core = CellCore(self.name, Path("simulated"), settings, around.placement, hosting, world=world)

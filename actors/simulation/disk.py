@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from actors.runtime.marker import Marker
+from actors.store.head import Head
 from actors.store.session import Parameters, Row, StoreFailed
 from actors.store.sqlite import SqliteSession
 
@@ -30,6 +31,7 @@ class Disk:
         self.connection.execute("PRAGMA temp_store = MEMORY")
         self._rows = self.connection.cursor().execute
         self.mark = bytearray()
+        self.head: tuple[int, bytes] | None = None  # the end of its seals, as noted outside the store
         self.commits = 0
 
     def power_off(self) -> None:
@@ -92,10 +94,10 @@ class SimulatedSession(SqliteSession):
             self.disarm()
             self.disk_full(sql)
 
-    def begin(self) -> None:
+    def begin(self, *, to_read: bool = False) -> None:
         """See `SqliteSession.begin`."""
         self._begun()
-        super().begin()
+        super().begin(to_read=to_read)
 
     def write_many(self, sql: str, rows: Any) -> None:
         """See `Session.write_many`; the log's lines go into the world's digest as they are stored."""
@@ -129,6 +131,29 @@ class SimulatedSession(SqliteSession):
             return execute(sql, *parameters)
 
         return counted
+
+
+class SimulatedHead(Head):
+    """The note of a simulated store, which is always the very store that it is about."""
+
+    def __init__(self, disk: Disk, path: Path, store: Path) -> None:
+        self.path, self.store = path, store
+        self.known, self.doubt = disk.head, ""
+        self._disk = disk
+        self._flags = 0
+
+    def begin(self) -> None:
+        """Nothing is to be noted: no machine goes down here, and no file takes another's place."""
+
+    def note(self, number: int, digest: bytes) -> None:
+        """See `Head.note`."""
+        self._disk.head = (number, digest)
+
+    def suspect(self) -> None:
+        """No page of this store can be damaged."""
+
+    def close(self, *, clean: bool = True) -> None:
+        """It stays."""
 
 
 class SimulatedMarker(Marker):
@@ -171,6 +196,7 @@ class DiskReader:
     """A `Reader` of what stands on a disk; with a bank's journal as `rail`, where one is attached."""
 
     def __init__(self, disk: Disk) -> None:
+        self._connection = disk.connection
         self._execute = disk.connection.cursor().execute
 
     def one(self, sql: str, parameters: Parameters = ()) -> Row | None:
@@ -181,3 +207,7 @@ class DiskReader:
     def all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """See `Reader.all`."""
         return self._execute(sql, parameters).fetchall()
+
+    def each(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
+        """See `Reader.each`."""
+        yield from self._connection.execute(sql, parameters)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from actors.admin import verify
+from actors.admin.merged import MergedReader
 from actors.execution.simulated_rail import COLUMNS, SCHEMA
 from actors.simulation.cells import SimulatedCell
 from actors.simulation.disk import DiskReader
@@ -88,8 +89,11 @@ def check(
     for cell in cells:
         _attach(cell)
     readers = [DiskReader(cell.disk) for cell in cells]
-    views = verify.views(readers, whole=whole)
-    found += [Found(f"{each.check}: {each.text}", each.payment_id) for each in verify.look_at(views, readers, None)[0]]
+    by_name: dict[str, Reader] = {cell.name: reader for cell, reader in zip(cells, readers, strict=True)}
+    heads = {cell.name: cell.disk.head for cell in cells}
+    broken, _ = verify.look_at(by_name, None, heads, whole=whole)
+    found += [Found(f"{each.check}: {each.text}", each.payment_id) for each in broken]
+    views: list[Reader] = [*readers] if whole else [MergedReader(readers)]
     found += [Found(sentence, None) for sentence in left_over(cells)]
     found += [Found(f"it is silently stuck: {status}", payment_id) for payment_id, status in unfinished(cells)]
     found += _accepted(readers, accepted)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 Row = tuple[Any, ...]
 Parameters = Sequence[Any]
@@ -12,6 +12,14 @@ Parameters = Sequence[Any]
 
 class StoreFailed(Exception):
     """The store itself failed (full, locked, broken): the whole turn is void, whatever was done in it."""
+
+
+class StoreBroken(StoreFailed):
+    """The store is damaged: what it says can't be trusted, and trying again would not mend it."""
+
+
+class StoreLocked(StoreFailed):
+    """Another program has the store's lock."""
 
 
 class StatementFailed(Exception):
@@ -31,6 +39,18 @@ class Migration:
     statements: tuple[str, ...]
 
 
+class Sealed(NamedTuple):
+    """A table whose rows are only ever added, each by one turn, whose moment stands in the column `at`.
+
+    Whoever adds a row tells the session (`seal`). `about` names the payments that a row concerns.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    about: Callable[[Row], Iterable[str]] = lambda row: ()
+    at: str = "at"
+
+
 class Reader(Protocol):
     """Reads; inside a turn it sees the turn's own uncommitted writes."""
 
@@ -39,6 +59,9 @@ class Reader(Protocol):
 
     def all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Every row."""
+
+    def each(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
+        """Every row, one after the other: for tables too large for memory."""
 
 
 class Session(Reader, Protocol):
@@ -53,3 +76,6 @@ class Session(Reader, Protocol):
 
     def write_many(self, sql: str, rows: Iterable[Parameters]) -> None:
         """Run one statement for each of `rows`."""
+
+    def seal(self, table: str, *rows: Row) -> None:
+        """Rows that were added to a sealed table, complete and in the order of its columns."""

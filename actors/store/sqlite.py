@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from actors.store.session import Migration, Parameters, Row, StatementFailed, StoreFailed, StoreRefused
+from actors.store.session import (
+    Migration,
+    Parameters,
+    Row,
+    StatementFailed,
+    StoreBroken,
+    StoreFailed,
+    StoreLocked,
+    StoreRefused,
+)
+from actors.store.soundness import ADVICE, LOCKED, wal_is_empty
 
 # Primary result codes after which nothing more can be done in this transaction, whoever's turn it is.
 _BROKEN = frozenset((
@@ -15,6 +28,8 @@ _BROKEN = frozenset((
     sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_ABORT, sqlite3.SQLITE_INTERNAL,
     sqlite3.SQLITE_PERM,
 ))  # fmt: skip
+_LOCKED = frozenset((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
+_DAMAGED = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
 _MISUSE = (sqlite3.ProgrammingError, sqlite3.InterfaceError)
 
 
@@ -25,8 +40,9 @@ class SqliteSession:
     itself, so every one is refused while none is open.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path | None = None) -> None:
         self._connection = connection
+        self._path = path or Path(":memory:")
         # One cursor for all: every row is fetched before the next statement, and making one costs a tenth of it.
         cursor = connection.cursor()
         self._execute = cursor.execute
@@ -34,6 +50,8 @@ class SqliteSession:
         self._open = False
         self._guarded = False  # inside a handler, whose first write opens a savepoint
         self._saved = False
+        self._sealed: defaultdict[str, list[Row]] = defaultdict(list)
+        self._sealed_before: dict[str, int] = {}  # how many there were when the handler started
 
     @classmethod
     def open(
@@ -55,8 +73,8 @@ class SqliteSession:
             connection.execute(f"PRAGMA cache_size = -{cache_mb * 1024}")
             connection.execute("PRAGMA temp_store = MEMORY")
         except (sqlite3.Error, OSError) as error:
-            raise StoreRefused(f"the store {path} can't be opened ({error}); check the disk and who owns it") from error
-        return cls(connection)
+            raise _refusal(path, error) from error
+        return cls(connection, path)
 
     @classmethod
     def in_memory(cls) -> SqliteSession:
@@ -110,10 +128,30 @@ class SqliteSession:
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
-    def begin(self) -> None:
-        """Open the turn's transaction."""
+    def each(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
+        """Every row, one after the other."""
+        if not self._open:
+            raise StoreFailed("no transaction is open")
         try:
-            self._execute("BEGIN IMMEDIATE")
+            yield from self._connection.execute(sql, parameters)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
+    def seal(self, table: str, *rows: Row) -> None:
+        """Rows that were added to a sealed table; forgotten where the handler's writes are taken back."""
+        self._sealed[table] += rows
+
+    def take_sealed(self) -> dict[str, list[Row]]:
+        """What was sealed in this turn so far, by table."""
+        sealed, self._sealed = self._sealed, defaultdict(list)
+        return sealed
+
+    def begin(self, *, to_read: bool = False) -> None:
+        """Open the turn's transaction; one only `to_read` needs no lock, and waits for nobody who has it."""
+        if self._sealed:
+            self._sealed.clear()
+        try:
+            self._execute("BEGIN" if to_read else "BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             raise _store_failed(error) from error
         self._open = True
@@ -140,6 +178,7 @@ class SqliteSession:
     def guard(self) -> None:
         """A handler starts: its first write opens a savepoint."""
         self._guarded = True
+        self._sealed_before = {table: len(rows) for table, rows in self._sealed.items()}
 
     def release(self) -> None:
         """The handler has returned: its writes stand, within the turn."""
@@ -154,6 +193,8 @@ class SqliteSession:
     def take_back(self) -> None:
         """The handler has raised: its writes go, what others did in the turn stands."""
         self._guarded = False
+        for table, rows in self._sealed.items():
+            del rows[self._sealed_before.get(table, 0) :]
         if self._saved:
             self._saved = False
             try:
@@ -167,6 +208,18 @@ class SqliteSession:
         """Whether the turn's transaction is still open (a full disk ends it behind our back)."""
         return self._open and self._connection.in_transaction
 
+    def damage(self, *, thorough: bool = False) -> str | None:
+        """What SQLite finds wrong when it looks at every page, in its words; None when nothing is.
+
+        Reads the whole file, about 1 s a gigabyte. `thorough` looks at indexes against tables as well.
+        """
+        check = "integrity_check" if thorough else "quick_check"
+        try:
+            row = self._connection.execute(f"PRAGMA {check}(1)").fetchone()
+        except sqlite3.Error as error:
+            return str(error)
+        return None if row and row[0] == "ok" else " ".join(str(row and row[0]).replace("*", " ").split())
+
     def migrate(self, migrations: Iterable[Migration]) -> None:
         """Bring every component's tables up to its newest migration.
 
@@ -177,7 +230,7 @@ class SqliteSession:
             self._migrate(list(migrations))
         except sqlite3.Error as error:
             self.roll_back()
-            raise StoreRefused(f"the store can't be brought up to date ({error}); restore a copy of it") from error
+            raise _refusal(self._path, error, "brought up to date") from error
 
     def _migrate(self, migrations: list[Migration]) -> None:
         self._execute(
@@ -222,7 +275,33 @@ class SqliteSession:
 
 
 def _store_failed(error: sqlite3.Error) -> StoreFailed:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _DAMAGED:
+        return StoreBroken(f"{type(error).__name__}: {error}")
+    if code in _LOCKED:
+        return StoreLocked(f"{type(error).__name__}: {error}")
     return StoreFailed(f"{type(error).__name__}: {error}")
+
+
+def _refusal(path: Path, error: sqlite3.Error | OSError, what: str = "opened") -> StoreRefused:
+    """Why a store can't be used, and what to do."""
+    code = getattr(error, "sqlite_errorcode", -1) & 0xFF
+    if code in _LOCKED:
+        return StoreRefused(f"the store {path} is {LOCKED}")
+    if code in _DAMAGED:
+        return StoreRefused(f"the store {path} can't be {what}, it is damaged ({error}): {ADVICE}")
+    if code == sqlite3.SQLITE_FULL:
+        return StoreRefused(f"the store {path} can't be {what}, the disk is full: make space, then start again")
+    return StoreRefused(f"the store {path} can't be {what} ({error}); check the disk and who owns it")
+
+
+def uri_to_read(path: Path) -> str:
+    """How a database is opened to be read only; also on a read-only disk, where nobody can change it meanwhile."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with contextlib.suppress(OSError):
+        if os.statvfs(path).f_flag & os.ST_RDONLY and wal_is_empty(path):
+            return uri + "&immutable=1"
+    return uri
 
 
 class SqliteReader:
@@ -230,7 +309,7 @@ class SqliteReader:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=5)
+            self._connection = sqlite3.connect(uri_to_read(path), uri=True, isolation_level=None, timeout=5)
             self._connection.execute("SELECT 1 FROM schema_versions").fetchone()
         except sqlite3.Error as error:
             raise StoreRefused(f"the store {path} can't be read ({error})") from error
@@ -243,6 +322,10 @@ class SqliteReader:
     def all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Every row."""
         return self._connection.execute(sql, parameters).fetchall()
+
+    def each(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
+        """Every row, one after the other."""
+        yield from self._connection.execute(sql, parameters)
 
     def close(self) -> None:
         """Close the connection."""

@@ -30,6 +30,7 @@ class Store(Session, Protocol):
     def guard(self) -> None: ...
     def release(self) -> None: ...
     def take_back(self) -> None: ...
+    def take_sealed(self) -> dict[str, list[Row]]: ...
     def migrate(self, migrations: Any) -> None: ...
     def close(self) -> None: ...
     @property
@@ -62,6 +63,25 @@ class StoreContract(ABC):
         store.migrate([THINGS])
         yield store
         store.close()
+
+    # Seals
+
+    def test_what_is_sealed_is_what_stands_of_the_turn(self, store: Store) -> None:
+        """A handler that is taken back has added nothing, and neither has a turn that was abandoned."""
+        store.begin()
+        store.seal("things", (1, "abandoned"))
+        store.roll_back()
+        store.begin()
+        store.seal("things", (1, "a"), (2, "b"))
+        store.guard()
+        store.seal("things", (3, "taken back"))
+        store.take_back()
+        store.guard()
+        store.seal("others", (4, "c"))
+        store.release()
+        assert store.take_sealed() == {"things": [(1, "a"), (2, "b")], "others": [(4, "c")]}
+        assert store.take_sealed() == {}
+        store.roll_back()
 
     # Transactions
 

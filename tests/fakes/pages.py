@@ -32,6 +32,7 @@ _ALIKE: Final = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f-]*…"), "UUID"),
     (re.compile(r"\bclient/[0-9a-f./]+"), "CLIENT"),
     (re.compile(r"\b[\d.]+ s\b"), "SECONDS"),
+    (re.compile(r"\b[\d.]+ (MB|ms)\b"), r"FIGURE \1"),
     (re.compile(r"\bpid \d+|\bprocess \d+"), "PROCESS"),
     (re.compile(r"[ \t]+"), " "),
 )

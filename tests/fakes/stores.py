@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from actors.aml import store as aml
+from actors.directory import log
 from actors.disbursement import store as disbursement
 from actors.execution import store as execution
 from actors.ledger import store as ledger
+from actors.runtime import seals
 from actors.runtime.core import RUNTIME_MIGRATIONS
 from actors.store.sqlite import SqliteSession
 from actors.tracker import store as tracker
@@ -35,6 +37,11 @@ def open_store(data: Path, cell: str = "cell-0") -> SqliteSession:
     )
     session.begin()
     return session
+
+
+def seal(session: SqliteSession) -> None:
+    """Seal what is in the store, as the first start over an older program's data does."""
+    seals.Seals(session).adopt((log.SEALED, ledger.SEALED))
 
 
 def order(payment_id: str, *, amount: int = 1_250, account: str = "DE89370400440532013000") -> PaymentOrder:

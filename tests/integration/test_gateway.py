@@ -193,7 +193,7 @@ def test_only_the_owner_can_reach_the_socket(calm: RunningSystem) -> None:
 
 def test_a_client_where_nothing_runs_is_told_how_to_start(tmp_path: Path) -> None:
     """The sentence says what to do."""
-    with pytest.raises(NotRunning, match=r"start one with `python system\.py start`"):
+    with pytest.raises(NotRunning, match=r"start one with `python system\.py start --data /.*`"):
         Client.connect(tmp_path)
 
 

@@ -228,9 +228,10 @@ def test_a_message_that_leads_to_messages_without_end_is_buried_and_the_others_a
 def test_timers_that_are_too_many_for_a_turn_fire_one_by_one(small: DoersCell) -> None:
     """The cell must not stand still because all of them are due at once."""
     texts = [f"t{at}" for at in range(120)]
-    World.acts = {f"set {text}": soon(text, timedelta(milliseconds=30)) for text in texts}
-    for text in texts:
-        small.tell("doer", Do(what=f"set {text}"))
+    World.acts = {f"set {text}": soon(text, timedelta(milliseconds=300)) for text in texts}
+    for half in (texts[:60], texts[60:]):  # in two turns, so that all are due together, and none before the last is set
+        small.post_many([("doer", Do(what=f"set {text}")) for text in half])
+        small.run()
     small.until(lambda: sorted(small.notes()[120:]) == sorted(texts))
     assert small.letters() == []
 

@@ -313,6 +313,13 @@ def test_a_file_that_is_none_is_named(desk: Desk, tmp_path: Path) -> None:
 # Looking
 
 
+def test_csv_and_json_at_once_are_wrong_usage(desk: Desk) -> None:
+    """A script that asked for one of them would choke on the other."""
+    open_store(desk.data).close()
+    assert desk.run("payments", "--csv", "--json") == 2
+    assert "either --csv or --json" in desk.err
+
+
 def test_payments_are_listed_as_a_table_as_csv_and_as_json(desk: Desk) -> None:
     """For people, for spreadsheets, for programs."""
     with_payment(desk, "rejected", "AM04")

@@ -18,7 +18,7 @@ from actors.messaging.envelope import COMMAND, REPLY, Envelope
 from actors.runtime.service import Record
 from actors.store.sqlite import SqliteSession
 from actors.vocabulary.money import Money
-from tests.fakes.stores import MICROS, NOW, keep_payment, open_store, order
+from tests.fakes.stores import MICROS, NOW, keep_payment, open_store, order, seal
 
 codec.register(StartPayment, DebitAccount, AccountDebited)
 
@@ -111,6 +111,7 @@ class World:
 
     def found(self) -> list[Found]:
         """What verify says."""
+        seal(self.session)
         self.session.commit()
         document = verify_data(self.data, pause=lambda seconds: None)
         self.session.begin()
@@ -231,6 +232,7 @@ def test_a_message_without_a_recorded_cause_is_found(world: World) -> None:
 def test_what_goes_away_by_itself_is_no_violation(world: World) -> None:
     """An answer on its way is looked at again before anything is said."""
     world.write("UPDATE tracker_payments SET status = 'executing', deadline = 1")
+    seal(world.session)
     world.session.commit()
     looks = []
 

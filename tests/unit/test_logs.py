@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -71,3 +74,21 @@ def test_an_exception_is_part_of_its_line() -> None:
         structlog.get_logger("a").exception("failed")
     (line,) = logged(stream)
     assert "ValueError: broken" in str(line["exception"])
+
+
+def test_a_log_that_has_grown_is_put_aside_and_the_one_before_is_kept(tmp_path: Path) -> None:
+    """A system that runs for years must not fill its disk with what nobody reads."""
+    path = tmp_path / "cell-0.log"
+    program = (
+        "import sys; from pathlib import Path; from actors.runtime import processes;"
+        "processes.LOG_BYTES, processes.LOG_LOOK_BYTES = 1000, 100;"
+        f"processes.log_to(Path({str(path)!r}));"
+        "[print(f'line {at:04d}', file=sys.stderr) for at in range(300)]"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])
+    older, newer = path.with_name("cell-0.log.1").read_text(), path.read_text()
+    lines = (older + newer).splitlines()
+    assert lines[-1] == "line 0299"
+    assert [int(line[-4:]) for line in lines] == list(range(300 - len(lines), 300)), "none is missing between them"
+    assert 1000 <= len(older) < 1300
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["cell-0.log", "cell-0.log.1"]

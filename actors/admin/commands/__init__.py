@@ -5,6 +5,7 @@ from __future__ import annotations
 from actors.admin.command import Command, Group
 from actors.admin.commands import (
     accounts,
+    backups,
     directory,
     drills,
     lifecycle,
@@ -32,5 +33,6 @@ COMMANDS: tuple[Command, ...] = (
     *workflow.COMMANDS,
     *verification.COMMANDS,
     *simulation.COMMANDS,
+    *backups.COMMANDS,
     *drills.COMMANDS,
 )

@@ -148,6 +148,11 @@ def prepare(data: Path) -> None:
         raise CommandFailed(
             f"the data directory {data} can't be made ({error.strerror}); name another place with --data DIR"
         ) from error
+    if os.statvfs(data).f_flag & os.ST_RDONLY:
+        raise CommandFailed(
+            f"the data directory {data} can't be written to, its disk is read-only: see why (dmesg), mount it"
+            " read-write, then start again"
+        )
     if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
         raise CommandFailed(
             f"the data directory {data} can't be written to; make it yours, or name another place with --data DIR"

@@ -11,6 +11,7 @@ from actors.admin.command import (
     FAILED,
     NOT_PAID,
     UNDECIDED,
+    WRONG_USAGE,
     Command,
     CommandFailed,
     Interrupted,
@@ -145,6 +146,8 @@ def list_payments(invocation: Invocation) -> int:
     from actors.admin.tables import payments_table
 
     given, screen = invocation.arguments, invocation.screen
+    if given.csv and screen.as_json:
+        raise CommandFailed("an answer is either --csv or --json: give one of them", WRONG_USAGE)
     with invocation.reading() as reading:
         payments = reading.payments(
             status=given.status,

@@ -14,7 +14,7 @@ def verify(invocation: Invocation) -> int:
     """Check the stores and the rail's journal against what must always hold."""
     from actors.admin.verify import verify_data
 
-    document = verify_data(invocation.data)
+    document = verify_data(invocation.data, deep=invocation.arguments.deep)
     invocation.screen.show(document, lambda _: _verdict(invocation, document))
     return DONE if document["ok"] else VIOLATED
 
@@ -67,6 +67,10 @@ def _verdict(invocation: Invocation, document: dict[str, Any]) -> None:
         screen.say("everything holds")
 
 
+def _verify_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--deep", action="store_true", help="look at every page of every file as well")
+
+
 def _bench_arguments(parser: argparse.ArgumentParser) -> None:
     scenarios = ("throughput", "latency", "start", "recovery", "in-flight", "growth", "overload")
     parser.add_argument("--scenario", choices=scenarios, help="default: all of them")
@@ -86,6 +90,8 @@ COMMANDS = (
     Command(
         name="verify",
         help="check on live data what must always hold; exit 5 when something does not",
+        details="The directory of a backup can be checked, too: --data BACKUP.",
+        arguments=_verify_arguments,
         run=verify,
     ),
     Command(
