@@ -24,7 +24,7 @@ from actors.store.partitions import PartitionMap
 from actors.store.session import StoreRefused
 from config.settings import Settings, StoreSettings
 
-GATHER: Final = (MILLISECOND, 12 * MILLISECOND)  # from the bell to the turn
+GATHER: Final = (2 * MILLISECOND, 40 * MILLISECOND)  # from the bell to the turn
 TURN: Final = (MILLISECOND, 20 * MILLISECOND)  # from a turn's commit to its release
 RESTART: Final = (50 * MILLISECOND, 3 * SECOND)
 SILENT: Final = 10 * SECOND  # then a cell that stands still is killed

@@ -10,14 +10,17 @@ from actors.aml.messages import DecideReview
 from actors.directory.messages import Replay, Subscribe, Unsubscribe
 from actors.disbursement.messages import CancelPayment
 from actors.execution.messages import SettleExecution
+from actors.ledger.messages import DepositMoney
 from actors.messaging.message import Message
 from actors.messaging.system_messages import KillActor, RetryDeadLetters
 from actors.simulation.cells import SimulatedCell
 from actors.simulation.clients import Clients
 from actors.simulation.clock import SECOND, Timeline
 from actors.simulation.faults import Faults
+from actors.simulation.orders import CURRENCIES
 from actors.simulation.rail import Instructed
-from actors.vocabulary.slots import slot_in
+from actors.vocabulary.money import Money
+from actors.vocabulary.slots import slot_in, slot_of
 
 CASES: Final = "SELECT case_id, payment_id FROM aml_cases WHERE status = 'open' ORDER BY case_id"
 DOUBTS: Final = "SELECT payment_id FROM executions WHERE state = 'in_doubt' ORDER BY payment_id"
@@ -66,6 +69,8 @@ class Operators:
         moving = cell.disk.rows(MOVING)
         if moving and chance.random() < 0.5:
             self._cancel(chance.choice(moving)[0])
+        if chance.random() < 0.3:
+            self.deposit()
         if chance.random() < 0.2 and cell.disk.rows(LETTERS)[0][0]:
             self._tell(cell, RetryDeadLetters(), "dead-letters")
 
@@ -138,12 +143,22 @@ class Operators:
         message = DecideReview(case_id=case_id, decision=decision, reason="looked at it", payment_id=payment_id)
         self._about(payment_id, message, "aml")
 
+    def deposit(self) -> None:
+        """Money comes in, under a key that is used again."""
+        chance = self._chance
+        currency, number = chance.choice(CURRENCIES), chance.randrange(4)
+        account_id, amount = f"POOR-{currency}", Money(1_000 * (number + 1), currency)
+        message = DepositMoney(deposit_id=f"deposit-{currency}-{number}", account_id=account_id, amount=amount)
+        self._clients.ask(message, "ledger", slot_of(account_id), _heard, operator=True)
+
     def _settle(self, payment_id: str) -> bool:
-        """Give evidence where the bank will never say anything by itself."""
+        """Give evidence where the bank will never say anything by itself: whatever a person has heard."""
         known = self._bank(payment_id)
         if not known or known[0].state != "unknown":
             return False
-        self._about(payment_id, SettleExecution(payment_id=payment_id, executed=False, reason="phoned"), "execution")
+        executed = self._chance.random() < 0.5
+        message = SettleExecution(payment_id=payment_id, executed=executed, reason="phoned")
+        self._about(payment_id, message, "execution")
         return True
 
     def _cancel(self, payment_id: str) -> None:

@@ -58,6 +58,10 @@ POISONED: Final = (
     ("payment/", "PaymentExecuted"), ("payment/", "DebitPosted"), ("notification", "NotifyParties"),
     ("replication", "ReplicatePayment"), ("tracker", "Observed"),
 )  # fmt: skip
+DEADLY: Final = (
+    ("ledger", "DebitAccount"), ("execution", "RailAnswered"), ("disbursement", "SubmitPayment"),
+    ("disbursement", "StartPayment"), ("payment/", "PaymentExecuted"), ("execution", "QueryDue"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +294,8 @@ class SimulatedWorld:
             service, message = chance.choice(POISONED)
             times = 1 if kind.endswith("once") else chance.randint(4, 40)
             self.poison.give(service, message, times, lambda: self.faults.count(kind))
+        elif kind == "message that ends the process":
+            self.poison.make_deadly(*chance.choice(DEADLY), lambda: self.faults.count(kind))
         elif kind == "subscriber killed":
             self.operators.kill_actor()
         elif kind.startswith("subscription"):
@@ -433,9 +439,9 @@ def _settings(chance: Random) -> list[Settings]:
     """The configuration of a world, in both orders of steps."""
     sections: dict[str, Any] = {
         "runtime": {
-            "turn_envelopes": chance.choice((16, 64, 256)), "immediate_retries": chance.choice((0, 1, 2)),
+            "turn_envelopes": chance.choice((16, 256, 256)), "immediate_retries": chance.choice((0, 1, 2)),
             "delayed_retries": chance.choice((1, 2, 3)), "retry_initial_seconds": 0.2, "retry_maximum_seconds": 5,
-            "resident_sagas": chance.choice((0, 10, 2_000)),
+            "resident_sagas": chance.choice((0, 20, 2_000, 2_000)),
         },
         "ledger": {"hold_seconds": chance.choice((8, 40, 7 * 86_400, 7 * 86_400))},
         "aml": {"review_seconds": 15, "watchlists": (WATCHLIST,)},
