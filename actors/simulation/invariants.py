@@ -24,6 +24,7 @@ from actors.tracker.model import FINAL, MOVES
 
 CONTRADICTING: Final = "TEST-CONTRADICT"  # the bank first rejects, then executes it
 NOT_HELD: Final = (None, VOIDED, REFUSED, NEVER_MADE)
+DEAD_LETTERS: Final = "dead-letters"
 ENDS: Final = ("PaymentCompleted", "PaymentReturned")
 _ROOTS: Final = frozenset((TIMER, OPERATOR))
 _OUTSIDE: Final = ("client-", "timer/")
@@ -64,11 +65,13 @@ class Invariants:
         self._storied: set[str] = set()  # payments of which a line is logged
         self._tasks: dict[str, set[int]] = {}
         self._handled: set[tuple[str, str, str, str]] = set()
+        self._latest: dict[tuple[str, str, str], int] = {}
         self._debits: dict[str, tuple[str, int, str]] = {}
         self._gates: dict[str, str] = {}
         self._statuses: dict[str, str] = {}
         self._instructed: dict[str, str] = {}
-        self.read_again: set[tuple[str, str]] = set()  # cell and subscriber, told to read the log anew
+        # Cell and subscriber, told to read the log anew; the dead letters too, who bring things when they are told to.
+        self.read_again: set[tuple[str, str]] = set()
         self.checked = 0
 
     # What a cell does
@@ -274,7 +277,7 @@ class Invariants:
         self._log_end[cell.name] = end
 
     def _exactly_once(self, cell: SimulatedCell) -> None:
-        """Each message is handled once by each of its receivers, whatever was sent again."""
+        """Each message is handled once by each of its receivers, and a payment's in the order they were sent."""
         seen = self._handled
         for service, name, envelope in self._poison.handled:
             message_id, payment_id, sender = envelope.message_id, envelope.payment_id, envelope.sender
@@ -284,6 +287,12 @@ class Invariants:
             if key in seen and (cell.name, service) not in self.read_again:
                 raise Violation(f"{service} handled {name} ({message_id}) twice", payment_id)
             seen.add(key)
+            sender_cell, _, number = message_id.partition(".")
+            if sender_cell == cell.name and (cell.name, DEAD_LETTERS) not in self.read_again:
+                place = (cell.name, service, payment_id)
+                if int(number) < self._latest.get(place, 0) and place[:2] not in self.read_again:
+                    raise Violation(f"{service} handled {name} ({message_id}) after a later message", payment_id)
+                self._latest[place] = int(number)
         self._poison.handled.clear()
 
     def _row(self, service: str, payment_id: str, sql: str) -> Row | None:

@@ -72,7 +72,7 @@ class Operators:
         if chance.random() < 0.3:
             self.deposit()
         if chance.random() < 0.2 and cell.disk.rows(LETTERS)[0][0]:
-            self._tell(cell, RetryDeadLetters(), "dead-letters")
+            self._dig_up(cell)
 
     def tidy_up(self) -> bool:
         """Decide everything that waits for a person and can be decided; whether there was anything."""
@@ -87,9 +87,13 @@ class Operators:
             for (payment_id,) in cell.disk.rows(DOUBTS):
                 busy = self._settle(payment_id) or busy
             if cell.disk.rows(LETTERS)[0][0]:
-                self._tell(cell, RetryDeadLetters(), "dead-letters")
+                self._dig_up(cell)
                 busy = True
         return busy
+
+    def _dig_up(self, cell: SimulatedCell) -> None:
+        self._read_again(cell.name, "dead-letters")
+        self._tell(cell, RetryDeadLetters(), "dead-letters")
 
     def kill_actor(self) -> None:
         """A subscriber, or a saga, loses its instance."""

@@ -144,9 +144,9 @@ class SimulatedWorld:
             self.timeline, _source(chance), self.faults, self.clients, cells, self.places.instructed,
             self.places.partitions.slots_of, lambda cell, name: self.invariants.read_again.add((cell, name)),
         )  # fmt: skip
-        self._orders = OrderBook(_source(chance), plan.flow)
-        self._accepted: dict[str, str] = {}
-        self._content: dict[str, Order] = {}
+        self._book = OrderBook(_source(chance), plan.flow)
+        self.accepted: dict[str, str] = {}
+        self.orders: dict[str, Order] = {}
         self._tries: Counter[str] = Counter()
         self._unopened = 0
         self._calm_since: int | None = None
@@ -161,7 +161,7 @@ class SimulatedWorld:
             self._report(violation.sentence, violation.payment_id)
         outcome = self.outcome
         outcome.statuses.update(status for status, _ in self._statuses().values())
-        outcome.payments = len(self._accepted)
+        outcome.payments = len(self.accepted)
         outcome.faults = self.faults.counts
         outcome.frames = self.network.frames
         outcome.checks = self.invariants.checked
@@ -199,7 +199,7 @@ class SimulatedWorld:
             self._open_account(account)
         while not self._done and self.timeline.advance():
             pass
-        for sentence, payment_id in ending.check(self.cells, self._accepted, self._content):
+        for sentence, payment_id in ending.check(self.cells, self.accepted, self.orders):
             self._report(sentence, payment_id)
 
     def _open_account(self, account: Account) -> None:
@@ -227,7 +227,7 @@ class SimulatedWorld:
         waiting: list[Order] = []
         limit = chance.randint(*BURSTS)
         bursts: list[list[Order]] = []
-        for order in self._orders.orders(self.plan.payments):
+        for order in self._book.orders(self.plan.payments):
             waiting.append(order)
             if len(waiting) >= limit:
                 bursts.append(waiting)
@@ -261,17 +261,17 @@ class SimulatedWorld:
     def _heard(self, order: Order, message: Message, request: Request) -> None:
         """A client learns what became of its order, and remembers it."""
         key = order.submit.idempotency_key
-        known = self._accepted.get(key)
+        known = self.accepted.get(key)
         if isinstance(message, PaymentAccepted):
             if known is not None and known != message.payment_id:
                 raise Violation(f"the key {key} has paid twice: {known} and {message.payment_id}", message.payment_id)
-            before = self._content.get(key)
+            before = self.orders.get(key)
             if before is not None and before.submit != order.submit:
                 raise Violation(f"the key {key} was taken for two orders of different content", known)
-            self._accepted[key] = message.payment_id
-            self._content[key] = order
+            self.accepted[key] = message.payment_id
+            self.orders[key] = order
         elif isinstance(message, OrderRefused):
-            before = self._content.get(key)
+            before = self.orders.get(key)
             if before is not None and before.submit == order.submit:
                 raise Violation(f"the order {key} was accepted and then refused: {message.error}", known)
             if not message.conflict:
