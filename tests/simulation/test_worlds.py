@@ -51,7 +51,7 @@ EXPECTED = {
 def test_where_nothing_goes_wrong_every_payment_ends_as_its_kind_says() -> None:
     """The orders are of every outcome, and a world without faults shows which."""
     assembly.load_messages()
-    world = SimulatedWorld(4, Plan(payments=250, intensity=0.0))
+    world = SimulatedWorld(5, Plan(payments=250, intensity=0.0))
     world.live()
     ended = ending.statuses(world.cells)
     orders = [(world.accepted[key], order) for key, order in world.orders.items()]
