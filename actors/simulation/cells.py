@@ -21,7 +21,7 @@ from actors.simulation.faults import Faults
 from actors.simulation.rail import BETWEEN, Bank
 from actors.simulation.workers import SimulatedRunner
 from actors.store.partitions import PartitionMap
-from actors.store.session import StoreRefused
+from actors.store.session import StoreFailed, StoreRefused
 from config.settings import Settings, StoreSettings
 
 GATHER: Final = (2 * MILLISECOND, 40 * MILLISECOND)  # from the bell to the turn
@@ -259,7 +259,7 @@ class SimulatedCell:
         except Escalated:
             self.die("crash: actors failed too often")
         except StoreRefused:
-            self.die("crash during recovery")
+            self.die("crash: the store refused the start")
         except Exception as error:
             raise Violation(f"{self.name} ended itself: {type(error).__name__}: {error}") from error
 
@@ -293,6 +293,8 @@ class SimulatedCell:
             )
             if process.number > 1 and around.faults.rolls("crash during recovery"):
                 session.arm(around.chance.randrange(RECOVERY_STATEMENTS), lambda sql: _end("crash during recovery"))
+            elif process.number > 1 and around.faults.strikes("store failed during recovery"):
+                session.arm(around.chance.randrange(RECOVERY_STATEMENTS), session.disk_full)
             return session
 
         def marker(directory: Path) -> Marker:
@@ -319,7 +321,10 @@ class SimulatedCell:
             self.name, self.number, Path("simulated"), settings, around.partitions, hosting, world=world
         )  # fmt: skip
         process.core = core
-        core.open()
+        try:
+            core.open()
+        except StoreFailed as error:  # the shell reports it as it does a refusal, and the supervisor tries again
+            raise StoreRefused(str(error)) from error
         assert process.session is not None
         process.session.disarm()
 

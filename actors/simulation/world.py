@@ -286,6 +286,11 @@ class SimulatedWorld:
         chance = self._chance
         if kind == "gateway killed":
             self.clients.kill()
+        elif kind == "power cut":
+            self.faults.count(kind)
+            self.clients.kill()
+            for cell in self.cells:
+                cell.die("crash: power cut")
         elif kind.startswith("clock set"):
             seconds = chance.randint(1, LONGEST_JUMP)
             self.wall.ahead += seconds * SECOND * (1 if kind.endswith("forward") else -1)
@@ -441,7 +446,7 @@ def _settings(chance: Random) -> list[Settings]:
         "runtime": {
             "turn_envelopes": chance.choice((16, 256, 256)), "immediate_retries": chance.choice((0, 1, 2)),
             "delayed_retries": chance.choice((1, 2, 3)), "retry_initial_seconds": 0.2, "retry_maximum_seconds": 5,
-            "resident_sagas": chance.choice((0, 20, 2_000, 2_000)),
+            "turn_budget": chance.choice((400, 20_000, 20_000)), "resident_sagas": chance.choice((0, 20, 2_000, 2_000)),
         },
         "ledger": {"hold_seconds": chance.choice((8, 40, 7 * 86_400, 7 * 86_400))},
         "aml": {"review_seconds": 15, "watchlists": (WATCHLIST,)},
