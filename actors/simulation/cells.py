@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from actors.runtime.clock import Clock
 from actors.runtime.core import CellCore, Escalated, Hosting
-from actors.runtime.marker import Marker
+from actors.runtime.marker import MARGIN, Marker
 from actors.runtime.outbox import Runner
 from actors.runtime.service import Answer, Handed, Worker
 from actors.runtime.world import Bell, World
@@ -73,7 +73,7 @@ class Surroundings:
     record: Callable[[str, bytes], None]
     moved: Callable[[], None]  # a cell has come or gone
     witness: Witness
-    haste: float = 1.0
+    haste: float = 1.0  # how many times shorter than in a real process caution is
 
 
 class SimulatedBell:
@@ -298,8 +298,8 @@ class SimulatedCell:
             return session
 
         def marker(directory: Path) -> Marker:
-            # A world lasts for half a minute: caution after deaths, and good health after caution, come sooner in it.
-            return SimulatedMarker(self.disk, lambda: timeline.seconds * around.haste)
+            # A world lasts for half a minute: caution after deaths, and good health after caution, are shorter in it.
+            return SimulatedMarker(self.disk, lambda: timeline.seconds * around.haste, int(MARGIN / around.haste))
 
         def clock(not_before: datetime) -> Clock:
             return ProcessClock(wall, not_before)

@@ -133,7 +133,7 @@ class SimulatedWorld:
         around = Surroundings(
             self.timeline, self.wall, _source(chance), self.faults, self.places.partitions, self._settings_now,
             self._hosting, self._send, self.record, self.clients.introduce, self.invariants,
-            haste=chance.choice((1.0, 10.0, 10.0, 10.0)),
+            haste=chance.choice((1.0, 16.0, 16.0, 16.0, 16.0, 16.0, 16.0, 16.0)),
         )  # fmt: skip
         cells = self.places.cells
         for number, name in enumerate(self.places.partitions.names):
