@@ -25,6 +25,7 @@ from actors.tracker.model import FINAL, MOVES
 CONTRADICTING: Final = "TEST-CONTRADICT"  # the bank first rejects, then executes it
 NOT_HELD: Final = (None, VOIDED, REFUSED, NEVER_MADE)
 DEAD_LETTERS: Final = "dead-letters"
+WORKERS: Final = ("rail", "mail")  # whose answers are about one payment each
 ENDS: Final = ("PaymentCompleted", "PaymentReturned")
 _ROOTS: Final = frozenset((TIMER, OPERATOR))
 _OUTSIDE: Final = ("client-", "timer/")
@@ -325,17 +326,26 @@ class Invariants:
             if key in seen and (cell.name, service) not in self.read_again:
                 raise Violation(f"{service} handled {name} ({message_id}) twice", payment_id)
             seen.add(key)
-            sender_cell, _, number = message_id.partition(".")
-            if sender_cell == cell.name and (cell.name, DEAD_LETTERS) not in self.read_again:
+            number = _line_of(message_id, cell.name)
+            if number and (cell.name, DEAD_LETTERS) not in self.read_again:
                 place = (cell.name, service, payment_id)
-                if int(number) < self._latest.get(place, 0) and place[:2] not in self.read_again:
+                if number < self._latest.get(place, 0) and place[:2] not in self.read_again:
                     raise Violation(f"{service} handled {name} ({message_id}) after a later message", payment_id)
-                self._latest[place] = int(number)
+                self._latest[place] = number
         self._poison.handled.clear()
 
     def _row(self, service: str, payment_id: str, sql: str) -> Row | None:
         rows = self._where(service, payment_id)(sql, payment_id)
         return rows[0] if rows else None
+
+
+def _line_of(message_id: str, cell: str) -> int:
+    """The line of this cell's log at which a message was sent, or a worker's answer taken in; 0: neither."""
+    sender, _, number = message_id.partition(".")
+    if sender == cell:
+        return int(number)
+    worker, _, rest = message_id.partition("/")
+    return int(rest.partition("/")[0]) if worker in WORKERS else 0
 
 
 def _executed(known: list[Instructed]) -> bool:

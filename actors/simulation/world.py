@@ -297,7 +297,7 @@ class SimulatedWorld:
             self.faults.count(kind)
         elif kind.startswith("handler raised"):
             service, message = chance.choice(POISONED)
-            times = 1 if kind.endswith("once") else chance.randint(4, 40)
+            times = chance.choice((1, 3)) if kind.endswith("once") else chance.randint(4, 40)
             self.poison.give(service, message, times, lambda: self.faults.count(kind))
         elif kind == "message that ends the process":
             self.poison.make_deadly(*chance.choice(DEADLY), lambda: self.faults.count(kind))
