@@ -54,7 +54,8 @@ class Operators:
         self._bank = bank
         self._slot_in = [min(slots_of(cell.number)) for cell in cells]
         self._read_again = read_again
-        self._taken_away: list[tuple[SimulatedCell, str, str]] = []
+        self._away: list[tuple[SimulatedCell, str, str]] = []  # what somebody has asked to be taken away
+        self._taken_away: list[tuple[SimulatedCell, str, str]] = []  # and what is known to be
 
     def stroll(self) -> None:
         """Look at a cell and decide about a few of the things that wait there."""
@@ -112,12 +113,17 @@ class Operators:
         chance = self._chance
         cell = chance.choice(self._cells)
         subscriber, event = chance.choice(SUBSCRIPTIONS)
-        if any(each[0] is cell for each in self._taken_away):
+        if any(each[0] is cell for each in self._away):
             return
-        self._taken_away.append((cell, subscriber, event))
         self._faults.count("subscription taken away and given back")
-        self._tell(cell, Unsubscribe(subscriber=subscriber, event_types=(event,)), "directory")
-        self._timeline.after(chance.randint(*AWAY), lambda: self._give_back(cell, subscriber, event))
+        self._away.append((cell, subscriber, event))
+
+        def heard(message: Message) -> None:
+            self._taken_away.append((cell, subscriber, event))
+            self._timeline.after(chance.randint(*AWAY), lambda: self._give_back(cell, subscriber, event))
+
+        unsubscribe = Unsubscribe(subscriber=subscriber, event_types=(event,))
+        self._clients.ask(unsubscribe, "directory", self._slot_in[cell.number], heard, operator=True)
 
     def replay(self) -> None:
         """Somebody lets a subscriber read the log again."""
@@ -133,6 +139,7 @@ class Operators:
         if (cell, subscriber, event) not in self._taken_away:
             return
         self._taken_away.remove((cell, subscriber, event))
+        self._away.remove((cell, subscriber, event))
         self._read_again(cell.name, subscriber)
         since = cell.disk.rows(
             "SELECT since_offset FROM subscriptions WHERE subscriber = ? AND event_type = ? AND NOT active",

@@ -361,7 +361,7 @@ class SimulatedWorld:
 
     def _send(self, cell: SimulatedCell, peer: str, payload: bytes) -> None:
         if peer == "gateway":
-            self.network.send(cell.name, peer, payload, lambda frame: self.clients.took(cell, frame))
+            self.network.send(cell.name, peer, payload, lambda frame: self.clients.took(cell, frame), in_order=True)
             return
         receiver = next(each for each in self.cells if each.name == peer)
         self.network.send(cell.name, peer, payload, lambda frame: receiver.arrived(cell.name, frame))
