@@ -328,13 +328,14 @@ class SimulatedWorld:
         """Once a second: whether everything has ended."""
         self._looks += 1
         assert self._calm_since is not None
-        if not self.clients.outstanding and not ending.unfinished(self.cells) and not ending.left_over(self.cells):
+        moving = self.clients.outstanding or ending.unfinished(self.cells) or ending.left_over(self.cells)
+        if not moving and not self.operators.tidy_up():
             self._done = True
             return
         if self.timeline.now - self._calm_since > PATIENCE:
             self._done = True  # the checks at the end say what is stuck
             return
-        if self._looks % TIDY == 0:
+        if moving and self._looks % TIDY == 0:
             self.operators.tidy_up()
         if self._looks % RESTARTS == 0:
             # A task that the rail choked on is set aside until its worker starts anew.
