@@ -77,18 +77,30 @@ class Subscriptions:
         return found
 
     def subscribe(self, subscriber: str, event_types: tuple[str, ...], from_offset: int | None, end: int) -> None:
-        """Deliver these types to `subscriber`, from `from_offset` or from the log's `end` on."""
+        """Deliver these types to `subscriber`, from `from_offset` or from the log's `end` on.
+
+        Those that it gets already stay as they are: who sends this twice is not told everything twice.
+        """
         since = end if from_offset is None else max(1, min(from_offset, end))
-        for event_type in event_types:
+        missing = [name for name in event_types if subscriber not in self._active.get(name, ())]
+        for event_type in missing:
             source = "code" if self._declared(subscriber, event_type) else "message"
             self._put(subscriber, event_type, source, active=True, since=since)
-        if from_offset is not None and from_offset < end:
+        if missing and from_offset is not None and from_offset < end:
             self.replay(subscriber, from_offset, end)
         self._refresh()
 
     def unsubscribe(self, subscriber: str, event_types: tuple[str, ...], end: int) -> None:
-        """Deliver these types to `subscriber` no more; the row stays and remembers that it once did."""
+        """Deliver these types to `subscriber` no more; the row stays and remembers that it once did, and since when.
+
+        Saying it again changes nothing: whoever subscribes it again reads on from the first time.
+        """
         for event_type in event_types:
+            row = self._session.one(
+                "SELECT active FROM subscriptions WHERE subscriber = ? AND event_type = ?", (subscriber, event_type)
+            )
+            if row is not None and not row[0]:
+                continue
             self._put(subscriber, event_type, "unsubscribed", active=False, since=end)
         self._refresh()
 

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from actors.runtime.clock import Clock
 from actors.runtime.core import CellCore, Escalated, Hosting
-from actors.runtime.marker import Marker
+from actors.runtime.marker import MARGIN, Marker
 from actors.runtime.outbox import Runner
 from actors.runtime.service import Answer, Handed, Worker
 from actors.runtime.world import Bell, World
@@ -21,10 +21,10 @@ from actors.simulation.faults import Faults
 from actors.simulation.rail import BETWEEN, Bank
 from actors.simulation.workers import SimulatedRunner
 from actors.store.placement import Placement
-from actors.store.session import StoreRefused
+from actors.store.session import StoreFailed, StoreRefused
 from config.settings import Settings, StoreSettings
 
-GATHER: Final = (MILLISECOND, 12 * MILLISECOND)  # from the bell to the turn
+GATHER: Final = (2 * MILLISECOND, 40 * MILLISECOND)  # from the bell to the turn
 TURN: Final = (MILLISECOND, 20 * MILLISECOND)  # from a turn's commit to its release
 RESTART: Final = (50 * MILLISECOND, 3 * SECOND)
 SILENT: Final = 10 * SECOND  # then a cell that stands still is killed
@@ -73,7 +73,7 @@ class Surroundings:
     record: Callable[[str, bytes], None]
     moved: Callable[[], None]  # a cell has come or gone
     witness: Witness
-    haste: float = 1.0
+    haste: float = 1.0  # how many times shorter than in a real process caution is
 
 
 class SimulatedBell:
@@ -258,7 +258,7 @@ class SimulatedCell:
         except Escalated:
             self.die("crash: actors failed too often")
         except StoreRefused:
-            self.die("crash during recovery")
+            self.die("crash: the store refused the start")
         except Exception as error:
             raise Violation(f"{self.name} ended itself: {type(error).__name__}: {error}") from error
 
@@ -292,11 +292,13 @@ class SimulatedCell:
             )
             if process.number > 1 and around.faults.rolls("crash during recovery"):
                 session.arm(around.chance.randrange(RECOVERY_STATEMENTS), lambda sql: _end("crash during recovery"))
+            elif process.number > 1 and around.faults.strikes("store failed during recovery"):
+                session.arm(around.chance.randrange(RECOVERY_STATEMENTS), session.disk_full)
             return session
 
         def marker(directory: Path) -> Marker:
-            # A world lasts for half a minute: caution after deaths, and good health after caution, come sooner in it.
-            return SimulatedMarker(self.disk, lambda: timeline.seconds * around.haste)
+            # A world lasts for half a minute: caution after deaths, and good health after caution, are shorter in it.
+            return SimulatedMarker(self.disk, lambda: timeline.seconds * around.haste, int(MARGIN / around.haste))
 
         def clock(not_before: datetime) -> Clock:
             return ProcessClock(wall, not_before)
@@ -320,7 +322,10 @@ class SimulatedCell:
         hosting = around.hosting(self, settings, ProcessClock(wall))
         core = CellCore(self.name, Path("simulated"), settings, around.placement, hosting, world=world)
         process.core = core
-        core.open()
+        try:
+            core.open()
+        except StoreFailed as error:  # the shell reports it as it does a refusal, and the supervisor tries again
+            raise StoreRefused(str(error)) from error
         assert process.session is not None
         process.session.disarm()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -138,8 +139,7 @@ class Clients:
             return
         by_name = {cell.name: cell for cell in self.cells}
         for name, payload in self._door.routing.due(self._timeline.seconds):
-            cell = by_name[name]
-            self._network.send("gateway", name, payload, lambda frame, cell=cell: cell.arrived("gateway", frame))  # type: ignore[misc]
+            self._network.send("gateway", name, payload, partial(by_name[name].arrived, "gateway"), in_order=True)
         self._hear(self._door.routing.refusals())
 
     def _hear(self, replies: Replies) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from actors.runtime.marker import Marker
+from actors.runtime.marker import MARGIN, Marker
 from actors.store.head import Head
 from actors.store.session import Parameters, Row, StoreFailed
 from actors.store.sqlite import SqliteSession
@@ -157,11 +157,13 @@ class SimulatedHead(Head):
 
 
 class SimulatedMarker(Marker):
-    """The real mark on a simulated disk."""
+    """The real mark on a simulated disk; after a death so many more inputs than the turn's own are run one by one."""
 
-    def __init__(self, disk: Disk, seconds: Callable[[], float]) -> None:
+    def __init__(self, disk: Disk, seconds: Callable[[], float], margin: int = MARGIN) -> None:
         self._disk = disk
         super().__init__(Path(), seconds=seconds)
+        if self.cautious:
+            self.cautious += margin - MARGIN
 
     def _open(self, path: Path) -> None:
         """It is there."""

@@ -24,6 +24,7 @@ CHANCES: Final[Mapping[str, float]] = MappingProxyType(
         "mail not taken": 0.03,
         "replica unreachable": 0.03,
         "crash during recovery": 0.15,
+        "store failed during recovery": 0.05,
     }
 )
 # How many of each there are in a world, on average, at moments of its own choice.
@@ -40,10 +41,12 @@ EVENTS: Final[Mapping[str, float]] = MappingProxyType(
         "cell paused": 0.8,
         "cell silent, killed and replaced": 0.5,
         "gateway killed": 0.4,
+        "power cut": 0.15,
         "clock set forward": 0.6,
         "clock set back": 0.6,
         "handler raised once": 2.5,
         "handler raised until it gave up": 0.8,
+        "message that ends the process": 0.12,
         "subscriber killed": 1.5,
         "subscription taken away and given back": 0.3,
         "log replayed": 0.4,
@@ -53,6 +56,9 @@ OTHER: Final = (
     "frame reordered",
     "frame to a dead process",
     "crash: actors failed too often",
+    "crash: a message ends the process",
+    "crash: power cut",
+    "crash: the store refused the start",
     "crash during recovery",
     "order repeated",
     "order repeated with other content",

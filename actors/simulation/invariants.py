@@ -7,8 +7,8 @@ stood there before and with the banks' journals. What holds only at rest is chec
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
 
 from actors.execution.model import OPEN, STOPPED
 from actors.execution.rail import Submission
@@ -24,6 +24,8 @@ from actors.tracker.model import FINAL, MOVES
 
 CONTRADICTING: Final = "TEST-CONTRADICT"  # the bank first rejects, then executes it
 NOT_HELD: Final = (None, VOIDED, REFUSED, NEVER_MADE)
+DEAD_LETTERS: Final = "dead-letters"
+WORKERS: Final = ("rail", "mail")  # whose answers are about one payment each
 ENDS: Final = ("PaymentCompleted", "PaymentReturned")
 _ROOTS: Final = frozenset((TIMER, OPERATOR))
 _OUTSIDE: Final = ("client-", "timer/")
@@ -42,7 +44,24 @@ OVERDRAWN: Final = """SELECT account_id, posted - pending + overdraft FROM accou
     WHERE posted - pending + overdraft < 0 AND account_id NOT LIKE '%:%'"""
 LINK_STATE: Final = "SELECT last_out, last_in FROM links_state WHERE peer = ?"
 
+TOGETHER: Final = ("ledger", "execution", "tracker")  # services whose tables are read with one statement, if they can
+SIZES: Final = (1, 8, 64)
+ALL: Final = """WITH wanted (id) AS (VALUES {}) SELECT w.id, d.state, d.amount, d.currency, d.account_id,
+    e.state, e.instruction_id, e.settled_by, t.status, t.reason, t.reason_text, t.flow
+    FROM wanted w LEFT JOIN debits d ON d.debit_id = w.id LEFT JOIN executions e ON e.payment_id = w.id
+    LEFT JOIN tracker_payments t ON t.payment_id = w.id"""
+ALL_OF: Final = {size: ALL.format(", ".join(["(?)"] * size)) for size in SIZES}
+
 Rows = Callable[..., list[Row]]
+
+
+class Facts(NamedTuple):
+    """What stands of one payment: its debit, its gate, and what the tracker shows, each where there is one."""
+
+    payment_id: str
+    debit: Row | None
+    gate: Row | None
+    tracked: Row | None
 
 
 class Invariants:
@@ -64,11 +83,13 @@ class Invariants:
         self._storied: set[str] = set()  # payments of which a line is logged
         self._tasks: dict[str, set[int]] = {}
         self._handled: set[tuple[str, str, str, str]] = set()
+        self._latest: dict[tuple[str, str, str], int] = {}
         self._debits: dict[str, tuple[str, int, str]] = {}
         self._gates: dict[str, str] = {}
         self._statuses: dict[str, str] = {}
         self._instructed: dict[str, str] = {}
-        self.read_again: set[tuple[str, str]] = set()  # cell and subscriber, told to read the log anew
+        # Cell and subscriber, told to read the log anew; the dead letters too, who bring things when they are told to.
+        self.read_again: set[tuple[str, str]] = set()
         self.checked = 0
 
     # What a cell does
@@ -94,9 +115,10 @@ class Invariants:
         self._log(cell, records)
         self._money(cell)
         lagging = "tracker" in turns._subscriptions.lagging
-        for payment_id in touched:
-            if payment_id:
-                self.payment(payment_id, lagging=lagging)
+        touched.pop("", None)
+        self.checked += len(touched)
+        for facts in self._facts(list(touched)):
+            self._check(facts, lagging)
 
     def handed(self, cell: SimulatedCell, tasks: list[Handed]) -> None:
         """A worker gets only what is durable."""
@@ -159,12 +181,35 @@ class Invariants:
     def payment(self, payment_id: str, *, lagging: bool = False) -> None:
         """Everything that must hold of one payment at any moment; `lagging`: the tracker is behind."""
         self.checked += 1
-        debit = self._row("ledger", payment_id, DEBIT)
-        gate = self._row("execution", payment_id, EXECUTION)
+        for facts in self._facts([payment_id]):
+            self._check(facts, lagging)
+
+    def _check(self, facts: Facts, lagging: bool) -> None:
+        payment_id, debit, gate, tracked = facts
         self._debit(payment_id, debit, gate)
         self._gate(payment_id, debit, gate)
-        if not lagging:
-            self._status(payment_id, debit, gate)
+        if tracked is not None and not lagging:
+            self._status(payment_id, debit, gate, tracked)
+
+    def _facts(self, payment_ids: list[str]) -> Iterator[Facts]:
+        """What stands of each payment: in one statement for many where one store has all of it."""
+        if not payment_ids:
+            return
+        # What one cell's turn has touched is in its own store, or, where services have cells of their own, in several.
+        stores = [self._where(service, payment_ids[0]) for service in TOGETHER]
+        if any(store != stores[0] for store in stores):
+            for payment_id in payment_ids:
+                debit, gate = self._row("ledger", payment_id, DEBIT), self._row("execution", payment_id, EXECUTION)
+                yield Facts(payment_id, debit, gate, self._row("tracker", payment_id, TRACKED))
+            return
+        for start in range(0, len(payment_ids), SIZES[-1]):
+            part = payment_ids[start : start + SIZES[-1]]
+            size = next(size for size in SIZES if size >= len(part))
+            for row in stores[0](ALL_OF[size], *part, *[""] * (size - len(part))):
+                if row[0]:
+                    debit = None if row[1] is None else row[1:5]
+                    gate = None if row[5] is None else row[5:8]
+                    yield Facts(row[0], debit, gate, None if row[8] is None else row[8:12])
 
     def _debit(self, payment_id: str, debit: Row | None, gate: Row | None) -> None:
         before = self._debits.get(payment_id)
@@ -209,10 +254,7 @@ class Invariants:
             if not rows(QUERY_TIMER, f"query/{instruction_id}") and not rows(TRIED_AGAIN, payment_id, payment_id):
                 raise Violation(f"its instruction is {state}, and no timer will ever ask the rail", payment_id)
 
-    def _status(self, payment_id: str, debit: Row | None, gate: Row | None) -> None:
-        tracked = self._row("tracker", payment_id, TRACKED)
-        if tracked is None:
-            return
+    def _status(self, payment_id: str, debit: Row | None, gate: Row | None, tracked: Row) -> None:
         status, reason, text, flow = tracked
         before = self._statuses.get(payment_id)
         self._statuses[payment_id] = status
@@ -274,7 +316,7 @@ class Invariants:
         self._log_end[cell.name] = end
 
     def _exactly_once(self, cell: SimulatedCell) -> None:
-        """Each message is handled once by each of its receivers, whatever was sent again."""
+        """Each message is handled once by each of its receivers, and a payment's in the order they were sent."""
         seen = self._handled
         for service, name, envelope in self._poison.handled:
             message_id, payment_id, sender = envelope.message_id, envelope.payment_id, envelope.sender
@@ -284,11 +326,26 @@ class Invariants:
             if key in seen and (cell.name, service) not in self.read_again:
                 raise Violation(f"{service} handled {name} ({message_id}) twice", payment_id)
             seen.add(key)
+            number = _line_of(message_id, cell.name)
+            if number and (cell.name, DEAD_LETTERS) not in self.read_again:
+                place = (cell.name, service, payment_id)
+                if number < self._latest.get(place, 0) and place[:2] not in self.read_again:
+                    raise Violation(f"{service} handled {name} ({message_id}) after a later message", payment_id)
+                self._latest[place] = number
         self._poison.handled.clear()
 
     def _row(self, service: str, payment_id: str, sql: str) -> Row | None:
         rows = self._where(service, payment_id)(sql, payment_id)
         return rows[0] if rows else None
+
+
+def _line_of(message_id: str, cell: str) -> int:
+    """The line of this cell's log at which a message was sent, or a worker's answer taken in; 0: neither."""
+    sender, _, number = message_id.partition(".")
+    if sender == cell:
+        return int(number)
+    worker, _, rest = message_id.partition("/")
+    return int(rest.partition("/")[0]) if worker in WORKERS else 0
 
 
 def _executed(known: list[Instructed]) -> bool:

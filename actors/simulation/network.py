@@ -27,8 +27,10 @@ class Network:
         self._held_up: dict[tuple[str, str], int] = {}  # and when the last of those that are delayed is
         self.frames = 0
 
-    def send(self, sender: str, receiver: str, payload: bytes, deliver: Callable[[bytes], bool]) -> None:
-        """Send one frame on its way."""
+    def send(
+        self, sender: str, receiver: str, payload: bytes, deliver: Callable[[bytes], bool], *, in_order: bool = False
+    ) -> None:
+        """Send one frame on its way; none that goes `in_order` is overtaken."""
         self.frames += 1
         self._record(f"{sender}>{receiver}", payload)
         faults = self._faults
@@ -38,7 +40,7 @@ class Network:
         for _ in range(copies):
             moment = self._timeline.now + self._chance.randint(*LATENCY)
             pair = (sender, receiver)
-            if faults.strikes("frame delayed"):
+            if not in_order and faults.strikes("frame delayed"):
                 moment += int(LONGEST_DELAY * self._chance.random() ** 2)
                 self._held_up[pair] = max(moment, self._held_up.get(pair, 0))
             else:  # one connection keeps its order; only what is delayed is overtaken

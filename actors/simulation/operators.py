@@ -10,15 +10,18 @@ from actors.aml.messages import DecideReview
 from actors.directory.messages import Replay, Subscribe, Unsubscribe
 from actors.disbursement.messages import CancelPayment
 from actors.execution.messages import SettleExecution
+from actors.ledger.messages import DepositMoney
 from actors.messaging.message import Message
 from actors.messaging.system_messages import KillActor, RetryDeadLetters
 from actors.simulation.cells import SimulatedCell
 from actors.simulation.clients import Clients
 from actors.simulation.clock import SECOND, Timeline
 from actors.simulation.faults import Faults
+from actors.simulation.orders import CURRENCIES
 from actors.simulation.rail import Instructed
 from actors.store.placement import Placement
-from actors.vocabulary.slots import slot_in
+from actors.vocabulary.money import Money
+from actors.vocabulary.slots import slot_in, slot_of
 
 CASES: Final = "SELECT case_id, payment_id FROM aml_cases WHERE status = 'open' ORDER BY case_id"
 DOUBTS: Final = "SELECT payment_id FROM executions WHERE state = 'in_doubt' ORDER BY payment_id"
@@ -42,7 +45,7 @@ class Operators:
 
     def __init__(
         self, timeline: Timeline, chance: Random, faults: Faults, clients: Clients, cells: list[SimulatedCell],
-        bank: Callable[[str], list[Instructed]], placement: Placement, read_again: Callable[[str], None],
+        bank: Callable[[str], list[Instructed]], placement: Placement, read_again: Callable[..., None],
     ) -> None:  # fmt: skip
         self._timeline = timeline
         self._chance = chance
@@ -52,7 +55,8 @@ class Operators:
         self._bank = bank
         self._placement = placement
         self._read_again = read_again
-        self._taken_away: list[tuple[SimulatedCell, str, str]] = []
+        self._away: list[tuple[SimulatedCell, str, str]] = []  # what somebody has asked to be taken away
+        self._taken_away: list[tuple[SimulatedCell, str, str]] = []  # and what is known to be
 
     def stroll(self) -> None:
         """Look at a cell and decide about a few of the things that wait there."""
@@ -67,8 +71,10 @@ class Operators:
         moving = cell.disk.rows(MOVING)
         if moving and chance.random() < 0.5:
             self._cancel(chance.choice(moving)[0])
+        if chance.random() < 0.3:
+            self.deposit()
         if chance.random() < 0.2 and cell.disk.rows(LETTERS)[0][0]:
-            self._tell(cell, RetryDeadLetters(), "dead-letters")
+            self._dig_up(cell)
 
     def tidy_up(self) -> bool:
         """Decide everything that waits for a person and can be decided; whether there was anything."""
@@ -83,9 +89,13 @@ class Operators:
             for (payment_id,) in cell.disk.rows(DOUBTS):
                 busy = self._settle(payment_id) or busy
             if cell.disk.rows(LETTERS)[0][0]:
-                self._tell(cell, RetryDeadLetters(), "dead-letters")
+                self._dig_up(cell)
                 busy = True
         return busy
+
+    def _dig_up(self, cell: SimulatedCell) -> None:
+        self._read_again("dead-letters", cell.name)
+        self._tell(cell, RetryDeadLetters(), "dead-letters")
 
     def kill_actor(self) -> None:
         """A subscriber, or a saga, loses its instance."""
@@ -104,12 +114,17 @@ class Operators:
         chance = self._chance
         subscriber, event, publisher = chance.choice(SUBSCRIPTIONS)
         cell = chance.choice([cell for cell in self._cells if self._placement.hosts(cell.name, publisher)])
-        if any(each[0] is cell for each in self._taken_away):
+        if any(each[0] is cell for each in self._away):
             return
-        self._taken_away.append((cell, subscriber, event))
         self._faults.count("subscription taken away and given back")
-        self._tell(cell, Unsubscribe(subscriber=subscriber, event_types=(event,)), "directory")
-        self._timeline.after(chance.randint(*AWAY), lambda: self._give_back(cell, subscriber, event))
+        self._away.append((cell, subscriber, event))
+
+        def heard(message: Message) -> None:
+            self._taken_away.append((cell, subscriber, event))
+            self._timeline.after(chance.randint(*AWAY), lambda: self._give_back(cell, subscriber, event))
+
+        unsubscribe = Unsubscribe(subscriber=subscriber, event_types=(event,))
+        self._clients.ask(unsubscribe, f"directory@{cell.name}", 0, heard, operator=True)
 
     def replay(self) -> None:
         """Somebody lets a subscriber read the log again."""
@@ -125,6 +140,7 @@ class Operators:
         if (cell, subscriber, event) not in self._taken_away:
             return
         self._taken_away.remove((cell, subscriber, event))
+        self._away.remove((cell, subscriber, event))
         self._read_again(subscriber)
         since = cell.disk.rows(
             "SELECT since_offset FROM subscriptions WHERE subscriber = ? AND event_type = ? AND NOT active",
@@ -139,12 +155,22 @@ class Operators:
         message = DecideReview(case_id=case_id, decision=decision, reason="looked at it", payment_id=payment_id)
         self._about(payment_id, message, "aml")
 
+    def deposit(self) -> None:
+        """Money comes in, under a key that is used again."""
+        chance = self._chance
+        currency, number = chance.choice(CURRENCIES), chance.randrange(4)
+        account_id, amount = f"POOR-{currency}", Money(1_000 * (number + 1), currency)
+        message = DepositMoney(deposit_id=f"deposit-{currency}-{number}", account_id=account_id, amount=amount)
+        self._clients.ask(message, "ledger", slot_of(account_id), _heard, operator=True)
+
     def _settle(self, payment_id: str) -> bool:
-        """Give evidence where the bank will never say anything by itself."""
+        """Give evidence where the bank will never say anything by itself: whatever a person has heard."""
         known = self._bank(payment_id)
         if not known or known[0].state != "unknown":
             return False
-        self._about(payment_id, SettleExecution(payment_id=payment_id, executed=False, reason="phoned"), "execution")
+        executed = self._chance.random() < 0.5
+        message = SettleExecution(payment_id=payment_id, executed=executed, reason="phoned")
+        self._about(payment_id, message, "execution")
         return True
 
     def _cancel(self, payment_id: str) -> None:

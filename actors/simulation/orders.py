@@ -18,6 +18,7 @@ RICH, POOR = 10**12, 5_000
 ACCOUNTS: Final = 8  # of each currency
 REPEATED: Final = 0.03  # of the orders are sent again, as another message under the same key
 OTHER_CONTENT: Final = 0.015  # and so many under the same key with another amount
+WAITED_FOR: Final = 0.05  # of the orders' clients want to hear of the end
 WITH_ADDRESS: Final = 0.06  # of debtors and creditors: each makes a mail
 TWINS: Final = 0.15  # of the orders are made twice, once in each flow, from accounts that nothing else touches
 
@@ -143,6 +144,7 @@ class OrderBook:
                 creditor_name=name,
                 creditor_account=creditor,
                 amount=Money(amount, currency),
+                wait_for=("PaymentCompleted", "PaymentRejected") if chance.random() < WAITED_FOR else (),
                 creditor_email="creditor@example.com" if chance.random() < WITH_ADDRESS else None,
                 flow=flow,
             ),

@@ -6,12 +6,14 @@ import gc
 import logging
 import multiprocessing
 import secrets
+import signal
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count, islice
+from multiprocessing.pool import AsyncResult
 from typing import Any
 
 import structlog
@@ -103,12 +105,19 @@ def _outcomes(seeds: Iterable[int], plan: Plan, jobs: int) -> Iterator[Outcome]:
             yield simulate(seed, plan)
         return
     # Fresh processes: nothing that one world leaves in memory reaches another by fork.
-    with multiprocessing.get_context("spawn").Pool(jobs, _settle) as pool:
-        yield from pool.imap(_simulate, ((seed, plan) for seed in seeds))
+    under_way: deque[AsyncResult[Outcome]] = deque()
+    with multiprocessing.get_context("spawn").Pool(jobs, _begin_job) as pool:
+        for seed in seeds:
+            under_way.append(pool.apply_async(simulate, (seed, plan)))
+            if len(under_way) >= 2 * jobs:  # seeds may be endless
+                yield under_way.popleft().get()
+        while under_way:
+            yield under_way.popleft().get()
 
 
-def _simulate(given: tuple[int, Plan]) -> Outcome:
-    return simulate(*given)
+def _begin_job() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who was interrupted is the command, and it ends its jobs
+    _settle()
 
 
 def _settle() -> None:

@@ -12,7 +12,7 @@ from actors.runtime.outbox import FIRST_PAUSE_S, LONGEST_PAUSE_S
 from actors.runtime.service import Answer, Handed, Worker
 from actors.simulation.clock import MILLISECOND, SECOND, Timeline
 
-LATENCY: Final = (MILLISECOND // 10, 8 * MILLISECOND)
+LATENCY: Final = (MILLISECOND, 20 * MILLISECOND)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 

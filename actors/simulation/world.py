@@ -48,10 +48,10 @@ BURSTS: Final = (20, 150)  # orders that come together
 LOOK: Final = SECOND
 TIDY: Final = 4  # looks between two rounds of the operators
 RESTARTS: Final = 30  # looks between two orderly restarts of all cells
-PATIENCE: Final = 900 * SECOND  # after the last fault; then whoever has not ended never will
+PATIENCE: Final = 2 * 3_600 * SECOND  # after the last fault; then whoever has not ended never will
 TRIES: Final = 6  # of one order that is answered with a failure
 WATCHLIST: Final = str(SAMPLES / "watchlist-of-three.csv")  # a restart reads it anew
-LONGEST_JUMP: Final = 90  # seconds
+JUMP, LONGEST_JUMP = 90, 3_600  # seconds
 POISONED: Final = (
     ("ledger", "DebitAccount"), ("ledger", "PostDebit"), ("ledger", "VoidDebit"), ("aml", "ScreenBeneficiary"),
     ("execution", "ExecutePayment"), ("execution", "RailAnswered"), ("execution", "QueryDue"),
@@ -59,6 +59,10 @@ POISONED: Final = (
     ("payment", "StartSaga"), ("payment/", "AccountDebited"), ("payment/", "BeneficiaryCleared"),
     ("payment/", "PaymentExecuted"), ("payment/", "DebitPosted"), ("notification", "NotifyParties"),
     ("replication", "ReplicatePayment"), ("tracker", "Observed"),
+)  # fmt: skip
+DEADLY: Final = (
+    ("ledger", "DebitAccount"), ("execution", "RailAnswered"), ("disbursement", "SubmitPayment"),
+    ("disbursement", "StartPayment"), ("payment/", "PaymentExecuted"), ("execution", "QueryDue"),
 )  # fmt: skip
 
 
@@ -145,7 +149,7 @@ class SimulatedWorld:
         around = Surroundings(
             self.timeline, self.wall, _source(chance), self.faults, self.places.placement, self._settings_now,
             self._hosting, self._send, self.record, self.clients.introduce, self.invariants,
-            haste=chance.choice((1.0, 10.0, 10.0, 10.0)),
+            haste=chance.choice((1.0, 16.0, 16.0, 16.0, 16.0, 16.0, 16.0, 16.0)),
         )  # fmt: skip
         for name in self.places.placement.names:
             self.places.by_name[name] = SimulatedCell(name, around, Bank(self.invariants.submitted))
@@ -154,13 +158,11 @@ class SimulatedWorld:
         self.cells = cells
         self.operators = Operators(
             self.timeline, _source(chance), self.faults, self.clients, cells, self.places.instructed,
-            self.places.placement, lambda name: self.invariants.read_again.update(
-                (cell, name) for cell in self.places.placement.cells_of(name)
-            ),
+            self.places.placement, self._reads_again,
         )  # fmt: skip
-        self._orders = OrderBook(_source(chance), plan.flow)
-        self._accepted: dict[str, str] = {}
-        self._content: dict[str, Order] = {}
+        self._book = OrderBook(_source(chance), plan.flow)
+        self.accepted: dict[str, str] = {}
+        self.orders: dict[str, Order] = {}
         self._tries: Counter[str] = Counter()
         self._unopened = 0
         self._calm_since: int | None = None
@@ -175,7 +177,7 @@ class SimulatedWorld:
             self._report(violation.sentence, violation.payment_id)
         outcome = self.outcome
         outcome.statuses.update(status for status, _ in self._statuses().values())
-        outcome.payments = len(self._accepted)
+        outcome.payments = len(self.accepted)
         outcome.faults = self.faults.counts
         outcome.frames = self.network.frames
         outcome.checks = self.invariants.checked
@@ -192,6 +194,11 @@ class SimulatedWorld:
         """Forget all of it."""
         for cell in self.cells:
             cell.close()
+
+    def _reads_again(self, name: str, cell: str = "") -> None:
+        """A subscriber, or a cell with dead letters, is told to begin anew: what is handled twice is no defect."""
+        cells = [cell] if cell else self.places.placement.cells_of(name)
+        self.invariants.read_again.update((each, name) for each in cells)
 
     def record(self, what: str, content: bytes) -> None:
         """Whatever happens goes into the digest: two runs of a seed are the same if their digests are."""
@@ -214,7 +221,7 @@ class SimulatedWorld:
         while not self._done and self.timeline.advance():
             pass
         for sentence, payment_id in ending.check(
-            self.cells, self._accepted, self._content, whole=self.places.placement.whole
+            self.cells, self.accepted, self.orders, whole=self.places.placement.whole
         ):
             self._report(sentence, payment_id)
 
@@ -243,7 +250,7 @@ class SimulatedWorld:
         waiting: list[Order] = []
         limit = chance.randint(*BURSTS)
         bursts: list[list[Order]] = []
-        for order in self._orders.orders(self.plan.payments):
+        for order in self._book.orders(self.plan.payments):
             waiting.append(order)
             if len(waiting) >= limit:
                 bursts.append(waiting)
@@ -277,17 +284,17 @@ class SimulatedWorld:
     def _heard(self, order: Order, message: Message, request: Request) -> None:
         """A client learns what became of its order, and remembers it."""
         key = order.submit.idempotency_key
-        known = self._accepted.get(key)
+        known = self.accepted.get(key)
         if isinstance(message, PaymentAccepted):
             if known is not None and known != message.payment_id:
                 raise Violation(f"the key {key} has paid twice: {known} and {message.payment_id}", message.payment_id)
-            before = self._content.get(key)
+            before = self.orders.get(key)
             if before is not None and before.submit != order.submit:
                 raise Violation(f"the key {key} was taken for two orders of different content", known)
-            self._accepted[key] = message.payment_id
-            self._content[key] = order
+            self.accepted[key] = message.payment_id
+            self.orders[key] = order
         elif isinstance(message, OrderRefused):
-            before = self._content.get(key)
+            before = self.orders.get(key)
             if before is not None and before.submit == order.submit:
                 raise Violation(f"the order {key} was accepted and then refused: {message.error}", known)
             if not message.conflict:
@@ -302,14 +309,21 @@ class SimulatedWorld:
         chance = self._chance
         if kind == "gateway killed":
             self.clients.kill()
+        elif kind == "power cut":
+            self.faults.count(kind)
+            self.clients.kill()
+            for cell in self.cells:
+                cell.die("crash: power cut")
         elif kind.startswith("clock set"):
-            seconds = chance.randint(1, LONGEST_JUMP)
+            seconds = chance.randint(1, LONGEST_JUMP if chance.random() < 0.1 else JUMP)
             self.wall.ahead += seconds * SECOND * (1 if kind.endswith("forward") else -1)
             self.faults.count(kind)
         elif kind.startswith("handler raised"):
             service, message = chance.choice(POISONED)
-            times = 1 if kind.endswith("once") else chance.randint(4, 40)
+            times = chance.choice((1, 3)) if kind.endswith("once") else chance.randint(4, 40)
             self.poison.give(service, message, times, lambda: self.faults.count(kind))
+        elif kind == "message that ends the process":
+            self.poison.make_deadly(*chance.choice(DEADLY), lambda: self.faults.count(kind))
         elif kind == "subscriber killed":
             self.operators.kill_actor()
         elif kind.startswith("subscription"):
@@ -337,13 +351,14 @@ class SimulatedWorld:
         """Once a second: whether everything has ended."""
         self._looks += 1
         assert self._calm_since is not None
-        if not self.clients.outstanding and not ending.unfinished(self.cells) and not ending.left_over(self.cells):
+        moving = self.clients.outstanding or ending.unfinished(self.cells) or ending.left_over(self.cells)
+        if not moving and not self.operators.tidy_up():
             self._done = True
             return
         if self.timeline.now - self._calm_since > PATIENCE:
             self._done = True  # the checks at the end say what is stuck
             return
-        if self._looks % TIDY == 0:
+        if moving and self._looks % TIDY == 0:
             self.operators.tidy_up()
         if self._looks % RESTARTS == 0:
             # A task that the rail choked on is set aside until its worker starts anew.
@@ -371,7 +386,7 @@ class SimulatedWorld:
 
     def _send(self, cell: SimulatedCell, peer: str, payload: bytes) -> None:
         if peer == "gateway":
-            self.network.send(cell.name, peer, payload, lambda frame: self.clients.took(cell, frame))
+            self.network.send(cell.name, peer, payload, lambda frame: self.clients.took(cell, frame), in_order=True)
             return
         receiver = self.places.by_name[peer]
         self.network.send(cell.name, peer, payload, lambda frame: receiver.arrived(cell.name, frame))
@@ -454,9 +469,9 @@ def _settings(chance: Random) -> list[Settings]:
     """The configuration of a world, in both orders of steps."""
     sections: dict[str, Any] = {
         "runtime": {
-            "turn_envelopes": chance.choice((16, 64, 256)), "immediate_retries": chance.choice((0, 1, 2)),
+            "turn_envelopes": chance.choice((16, 256, 256)), "immediate_retries": chance.choice((0, 1, 2)),
             "delayed_retries": chance.choice((1, 2, 3)), "retry_initial_seconds": 0.2, "retry_maximum_seconds": 5,
-            "resident_sagas": chance.choice((0, 10, 2_000)),
+            "turn_budget": chance.choice((400, 20_000, 20_000)), "resident_sagas": chance.choice((0, 20, 2_000, 2_000)),
         },
         "ledger": {"hold_seconds": chance.choice((8, 40, 7 * 86_400, 7 * 86_400))},
         "aml": {"review_seconds": 15, "watchlists": (WATCHLIST,)},

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOVING: Final = ("received", "debiting", "screening", "executing", "compensating")
 FINAL: Final = frozenset({"completed", "rejected", "cancelled", "returned"})
+OBSERVER: Final = "tracker"
 RARE: Final = frozenset({"held", "needs_attention", "rejected", "cancelled", "returned"})
 STATUSES: Final = (*MOVING, "held", "completed", "rejected", "cancelled", "returned", "needs_attention")
 
@@ -74,7 +75,7 @@ def follow(standing: Standing, records: Iterable[Record]) -> Standing:
             continue
         if progress is not None and progress in MOVES[status]:
             said = _reason_in(envelope.message)
-            if status in FINAL and _only_a_follower_failed(envelope.message):
+            if status in FINAL and _nothing_failed_but_a_follower(envelope.message, status):
                 continue
             if status != "needs_attention" or not _asks_again(envelope):
                 status = progress
@@ -118,10 +119,16 @@ def _asks_again(envelope: Envelope) -> bool:
     return envelope.kind == COMMAND and envelope.causation_id.startswith("timer/")
 
 
-def _only_a_follower_failed(message: Message) -> bool:
-    """Whether a reaction to a payment's end failed: a mail or a copy is missing, the payment is not."""
+def _nothing_failed_but_a_follower(message: Message, status: str) -> bool:
+    """Whether a reaction to a payment's end failed: a mail or a copy is missing, the payment is not.
+
+    Or the tracker itself could not take a line that would be no news of a payment with this `status`.
+    """
     failed = codec.type_names.get(getattr(message, "event_type", ""))
-    return failed is not None and failed.progress in FINAL
+    if failed is None:
+        return False
+    watched = getattr(message, "subscriber", "") == OBSERVER
+    return failed.progress not in MOVES[status] if watched else failed.progress in FINAL
 
 
 @dataclass(frozen=True, slots=True)

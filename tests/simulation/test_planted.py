@@ -23,6 +23,7 @@ from actors.messaging.frames import GATEWAY, pack_frame
 from actors.runtime.core import CellCore
 from actors.runtime.links import Links
 from actors.runtime.outbox import Outboxes
+from actors.runtime.retries import Retries
 from actors.runtime.timers import Timers
 from actors.runtime.turn import Turns
 from actors.simulation.run import simulate
@@ -207,6 +208,24 @@ def an_answered_link_frame_is_not_remembered(patch: Patch) -> None:
             link.last_in = known[peer]
 
     patch.setattr(Links, "write", forget)
+
+
+@defect("after a later message")
+def messages_overtake_one_that_is_parked(patch: Patch) -> None:
+    """What happened to a payment later is handled first."""
+    park = Retries.park
+
+    def hide(self: Retries, *what: Any, **how: Any) -> None:
+        park(self, *what, **how)
+        self.conversations.clear()
+
+    patch.setattr(Retries, "park", hide)
+
+
+@defect("never tried again")
+def what_is_parked_stays_so(patch: Patch) -> None:
+    """A handler that failed once is never given its message again."""
+    patch.setattr(Retries, "due", lambda *_: [])
 
 
 @pytest.mark.parametrize("name", DEFECTS)

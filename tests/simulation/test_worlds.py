@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from actors.simulation import report
+from actors import assembly
+from actors.simulation import ending, report
 from actors.simulation.faults import CHANCES, EVENTS
+from actors.simulation.orders import CERTAIN, KINDS
 from actors.simulation.run import fresh_seed, is_crash, simulate, simulate_all
-from actors.simulation.world import Plan
+from actors.simulation.world import Plan, SimulatedWorld
 
 ROOT = Path(__file__).parents[2]
 ROUGH = Plan(payments=120, intensity=2.0)
@@ -37,6 +39,30 @@ def test_no_promise_is_broken_in_a_world_of_faults(seed: int) -> None:
 def test_no_promise_is_broken_in_a_fresh_world(number: int) -> None:
     """Each run of the tests looks where none has looked before; the seed stands in the failure."""
     check(fresh_seed(), ROUGH)
+
+
+EXPECTED = {
+    "ordinary": ("completed", None), "TEST-REJECT-AC04": ("rejected", "AC04"), "TEST-TWICE": ("completed", None),
+    "TEST-RETURN-MD07": ("returned", "MD07"), "blocked": ("rejected", "RR04"), "closed": ("rejected", "AC05"),
+    "unknown": ("rejected", "AC02"), "wrong currency": ("rejected", "AM03"),
+}  # fmt: skip
+
+
+def test_where_nothing_goes_wrong_every_payment_ends_as_its_kind_says() -> None:
+    """The orders are of every outcome, and a world without faults shows which."""
+    assembly.load_messages()
+    world = SimulatedWorld(5, Plan(payments=250, intensity=0.0))
+    world.live()
+    ended = ending.statuses(world.cells)
+    orders = [(world.accepted[key], order) for key, order in world.orders.items()]
+    world.close()
+    assert world.outcome.violations == []
+    assert set(EXPECTED) == CERTAIN
+    stopped = ("cancelled", "CUST")  # an operator was quicker
+    for payment_id, order in orders:
+        if order.kind in EXPECTED:
+            assert ended[payment_id] in (EXPECTED[order.kind], stopped), (order.kind, payment_id)
+    assert {order.kind for _, order in orders} == {kind for kind, _ in KINDS}
 
 
 @pytest.mark.parametrize("flow", ["orchestrated", "choreographed"])

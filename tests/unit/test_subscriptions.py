@@ -60,6 +60,23 @@ def test_subscribing_twice_delivers_once(session: SqliteSession) -> None:
     assert receivers(subscriptions) == ["always", "first", "listener"]
 
 
+def test_subscribing_twice_from_an_offset_reads_the_log_once(session: SqliteSession) -> None:
+    """A client that was not answered says it again, maybe after the subscriber has read everything."""
+    subscriptions = opened(session)
+    subscriptions.subscribe("listener", ("Said",), 2, end=5)
+    subscriptions.advance("listener", 5, 5)
+    subscriptions.subscribe("listener", ("Said",), 2, end=9)
+    assert not subscriptions.lagging
+
+
+def test_unsubscribing_twice_remembers_the_first_time(session: SqliteSession) -> None:
+    """Found by the simulator: a repeated command moved the offset from which events had been missed."""
+    subscriptions = opened(session)
+    subscriptions.unsubscribe("first", ("Said",), end=5)
+    subscriptions.unsubscribe("first", ("Said",), end=9)
+    assert session.one("SELECT since_offset FROM subscriptions WHERE subscriber = 'first'") == (5,)
+
+
 def test_an_unsubscribed_reaction_stays_out_after_a_restart_until_it_subscribes_again(session: SqliteSession) -> None:
     """What an operator decided outlives the process."""
     opened(session).unsubscribe("first", ("Said",), end=5)

@@ -112,6 +112,17 @@ def failed(event_type: str) -> ReactionFailed:
     return ReactionFailed(subscriber="ledger", event_type=event_type, dead_letter_id="D1", cause="KeyError: 'x'")
 
 
+@pytest.mark.parametrize(
+    ("line_it_missed", "status"),
+    [("PostDebit", "completed"), ("PaymentCompleted", "completed"), ("PaymentNeedsAttention", "needs_attention"),
+     ("PaymentReturned", "needs_attention")],
+)  # fmt: skip
+def test_a_line_that_the_tracker_missed_calls_a_person_only_if_it_was_news(line_it_missed: str, status: str) -> None:
+    """A completed payment needs nobody because the tracker stumbled over its story; found by the simulator."""
+    missed = ReactionFailed(subscriber="tracker", event_type=line_it_missed, dead_letter_id="D1", cause="KeyError: 'x'")
+    assert follow(Standing(status="completed"), [line("needs_attention", missed)]).status == status
+
+
 def test_a_failed_reaction_is_named_with_its_cause() -> None:
     """The person finds the dead letter from the payment."""
     after = follow(UNKNOWN, [line("executing"), line("needs_attention", failed("PaymentExecuted"))])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+import os
+from typing import TYPE_CHECKING, Any, Final
 
 from actors.admin import arguments as kinds
 from actors.admin.command import DONE, VIOLATED, Command, Interrupted, Invocation
@@ -11,6 +12,8 @@ from actors.admin.command import DONE, VIOLATED, Command, Interrupted, Invocatio
 if TYPE_CHECKING:
     from actors.simulation.run import Total
     from actors.simulation.world import Outcome
+
+FEW: Final = 6  # worlds that are run in this process alone
 
 
 def simulate(invocation: Invocation) -> int:
@@ -23,6 +26,8 @@ def simulate(invocation: Invocation) -> int:
     plan = Plan(given.payments, given.flow, given.cells, given.topology, given.intensity)
     first = fresh_seed() if given.seed is None else given.seed
     number = None if given.forever else given.seeds
+    # One world needs one process; importing the system in others takes them as long as a world or two.
+    jobs = given.jobs or (1 if given.seeds < FEW and not given.forever else os.cpu_count() or 1)
     total = Total(plan)
     with screen.progress("worlds", number or 0) as advance:
 
@@ -33,7 +38,7 @@ def simulate(invocation: Invocation) -> int:
                     screen.note(line)
 
         try:
-            simulate_all(seeds_from(first, number), plan, jobs=given.jobs, told=told, total=total)
+            simulate_all(seeds_from(first, number), plan, jobs=jobs, told=told, total=total)
         except KeyboardInterrupt:
             if not given.forever:
                 raise Interrupted(
@@ -82,7 +87,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--intensity", type=kinds.factor, metavar="X", default=1.0, help="multiplies every fault; 0: none; default: 1"
     )
-    parser.add_argument("--jobs", type=kinds.few, metavar="N", default=1, help="worlds at a time; default: 1")
+    parser.add_argument(
+        "--jobs", type=kinds.few, metavar="N", help="worlds at a time; default: one for each core, if there are many"
+    )
 
 
 COMMANDS = (
