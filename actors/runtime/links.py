@@ -27,6 +27,7 @@ MIGRATIONS = (
 FRAME_ENVELOPES: Final = 512
 FRAME_BYTES: Final = 4 * 1024 * 1024  # a frame takes no further envelope beyond these
 RESEND_AFTER: Final = timedelta(seconds=1)
+LONGEST_RESEND: Final = timedelta(seconds=16)  # to a peer that has not been heard of for long
 
 
 class Link:
@@ -38,7 +39,15 @@ class Link:
         self.last_in = 0
         self.acknowledged = 0  # by the peer
         self.under_way: tuple[int, datetime] | None = None  # last number of the frame sent, and when
+        self.resends = 0  # since the peer was last heard of
         self.owes_answer = False  # something was taken in that the peer has not been told
+
+    def overdue_at(self) -> datetime | None:
+        """When what is under way is to be sent again: the later, the oftener it was in vain."""
+        if self.under_way is None:
+            return None
+        after: timedelta = min(LONGEST_RESEND, RESEND_AFTER * float(2 ** min(self.resends, 10)))
+        return self.under_way[1] + after
 
 
 class Links:
@@ -52,7 +61,10 @@ class Links:
         self._deletions: list[tuple[str, int]] = []
 
     def open(self) -> None:
-        """Read where each link stands; whatever the peer has not acknowledged will be sent again."""
+        """Read where each link stands; whatever the peer has not acknowledged will be sent again.
+
+        Peers with whom there was something are told that this cell is there: they may be waiting to try again.
+        """
         for peer, last_out, last_in in self._session.all("SELECT peer, last_out, last_in FROM links_state"):
             if peer in self._links:
                 link = self._links[peer]
@@ -60,6 +72,7 @@ class Links:
                 row = self._session.one("SELECT min(number) FROM links_out WHERE peer = ?", (peer,))
                 link.acknowledged = row[0] - 1 if row and row[0] is not None else last_out
                 link.under_way = None
+                link.owes_answer = True
 
     def add(self, peer: str, envelope: Envelope) -> None:
         """Send `envelope` to a peer, within this turn."""
@@ -71,7 +84,10 @@ class Links:
     def acknowledge(self, peer: str, number: int) -> None:
         """The peer has committed everything up to `number`."""
         link = self._links.get(peer)
-        if link is None or number <= link.acknowledged or number > link.last_out:
+        if link is None:
+            return
+        link.resends = 0  # it is there
+        if number <= link.acknowledged or number > link.last_out:
             return
         link.acknowledged = number
         if link.under_way is not None and number >= link.under_way[0]:
@@ -123,7 +139,8 @@ class Links:
         """What may leave now (inside a transaction: it reads): new envelopes, resends, acknowledgements."""
         frames = []
         for peer, link in self._links.items():
-            overdue = link.under_way is not None and now - link.under_way[1] >= RESEND_AFTER
+            overdue_at = link.overdue_at()
+            overdue = overdue_at is not None and now >= overdue_at
             rows: list[Any] = []
             if link.acknowledged < link.last_out and (link.under_way is None or overdue):
                 rows = self._session.all(
@@ -132,6 +149,7 @@ class Links:
                 )
             rows = _within(rows, FRAME_BYTES)
             if rows:
+                link.resends += overdue
                 link.under_way = (rows[-1][0], now)
             if rows or link.owes_answer:
                 number = rows[0][0] if rows else 0
@@ -146,7 +164,7 @@ class Links:
 
     def next_due(self) -> datetime | None:
         """When the next unanswered frame wants to be sent again."""
-        due = [link.under_way[1] + RESEND_AFTER for link in self._links.values() if link.under_way is not None]
+        due = [at for link in self._links.values() if (at := link.overdue_at()) is not None]
         return min(due, default=None)
 
 

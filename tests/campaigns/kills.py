@@ -28,13 +28,17 @@ from tests.fakes.running import eventually
 TOPOLOGIES = ("embedded", "partitioned", "isolated")
 LINES = 500  # of one file
 GATEWAY_SHARE = 0.06  # of all kills
-BETWEEN_S = (0.05, 1.2)  # from one process's return to the next kill
+BETWEEN_S = (0.0, 1.0)  # from the last progress to the next kill
+PROGRESS = (
+    30  # orders taken or ended since the last kill: a system that is killed before it can do anything does nothing
+)
 SETTINGS = {
     "execution.delay_ms": "[200, 1500]",  # so that many payments are at the bank at any moment
     "execution.query_after_seconds": "4",
     "execution.query_every_seconds": "3",
     "execution.doubt_after_seconds": "10",
     "supervision.intensity": "100000",  # it is no process that fails, it is we who kill it
+    "supervision.backoff_maximum_seconds": "0.1",
 }
 
 
@@ -62,12 +66,17 @@ def campaign(folder: Path, topology: str, kills: int, seed: int = 1) -> Outcome:
     with Installation(folder / "data", SETTINGS, topology=topology) as system:
         open_accounts(system)
         submit: subprocess.Popen[str] | None = None
+        before = 0
         while outcome.kills.total() < kills:
             if submit is None or submit.poll() is not None:
                 _must_have_been_taken(submit)
                 orders.append(OrderFile.write(folder / f"orders-{len(orders)}.csv", LINES, f"F{len(orders)}"))
                 submit = system.begin("submit", str(orders[-1].path), "--json")
+            eventually(lambda: _done(system) >= before + PROGRESS or submit.poll() is not None, 60)  # noqa: B023
+            if submit.poll() is not None:
+                continue
             time.sleep(chance.uniform(*BETWEEN_S))
+            before = _done(system)
             cells = sorted(name for name in system.pids() if name not in {"admin", "logger", "supervisor", "gateway"})
             name = "gateway" if chance.random() < GATEWAY_SHARE else chance.choice(cells)
             system.kill(name)
@@ -94,6 +103,12 @@ def _whole(system: Installation) -> bool:
         return system.is_whole()
     except (NoAnswer, NotRunning):
         return False
+
+
+def _done(system: Installation) -> int:
+    ended = "status NOT IN ('received', 'debiting', 'screening', 'executing', 'compensating')"
+    sql = f"SELECT count(*) FROM tracker_payments WHERE {ended}"
+    return system.number("SELECT count(*) FROM claims") + system.number(sql)
 
 
 def _moving(system: Installation) -> int:

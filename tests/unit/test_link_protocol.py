@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actors.messaging.codec import envelope_from, micros
 from actors.messaging.frames import LINK, FrameContent, unpack_frame
-from actors.runtime.links import FRAME_BYTES, FRAME_ENVELOPES, RESEND_AFTER, Links
+from actors.runtime.links import FRAME_BYTES, FRAME_ENVELOPES, LONGEST_RESEND, RESEND_AFTER, Links
 from tests.fakes.runtime_tables import NOW, runtime_store, saying
 
 
@@ -101,6 +101,38 @@ def test_a_frame_without_an_answer_is_sent_again_with_what_has_come_since() -> N
     assert ours.run() == []
     ours.now = due
     assert [numbers(frame) for frame in ours.run()] == [(1, 2, 0)]
+
+
+def test_a_peer_that_is_not_heard_of_is_tried_less_and_less_often() -> None:
+    """A cell that is down for an hour is not sent the same frame a thousand times."""
+    ours = End("b")
+    ours.run(send=("x",))
+    waits = []
+    for _ in range(7):
+        due = ours.links.next_due()
+        assert due is not None
+        waits.append(due - ours.now)
+        ours.now = due
+        assert len(ours.run()) == 1
+    assert waits == [min(LONGEST_RESEND, RESEND_AFTER * 2**resends) for resends in range(7)]
+    assert waits[-1] == LONGEST_RESEND
+
+
+def test_a_peer_that_comes_back_says_so_and_is_sent_at_once_what_waits() -> None:
+    """What it missed was under way in vain, and would be tried again only much later."""
+    ours, theirs = End("b"), End("a")
+    theirs.run(tuple(ours.run(send=("x",))))
+    for _ in range(4):
+        ours.now += LONGEST_RESEND
+        ours.run()
+    theirs.start()
+    (greeting,) = theirs.run()
+    assert numbers(greeting) == (0, 0, 1)
+    ours.run(send=("y",))
+    ours.run((greeting._replace(acknowledged=0),))  # of an acknowledgement that says nothing new
+    due = ours.links.next_due()
+    assert due is not None
+    assert due <= ours.now + RESEND_AFTER
 
 
 def test_a_frame_that_comes_twice_is_taken_once_and_answered_twice() -> None:
