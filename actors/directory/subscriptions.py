@@ -76,6 +76,16 @@ class Subscriptions:
             found = self._routes[key] = self._find(event, flow, workflow)
         return found
 
+    def reactions_of(self, subscriber: str, event: type[Message], flow: str, workflow: str) -> list[On]:
+        """What `subscriber` does on an event that it has got, by its code, whether it still subscribes or not."""
+        declared = self._reactions.get(subscriber, {})
+        return [
+            on
+            for order in ((workflow, ANY_ORDER) if workflow != ANY_ORDER else (ANY_ORDER,))
+            for on in declared.get(order, ())
+            if on.event is event and (flow in on.flows or not flow)
+        ]
+
     def subscribe(self, subscriber: str, event_types: tuple[str, ...], from_offset: int | None, end: int) -> None:
         """Deliver these types to `subscriber`, from `from_offset` or from the log's `end` on.
 
@@ -143,13 +153,7 @@ class Subscriptions:
         routes: list[Route] = []
         reached: list[str] = []
         for subscriber, source in self._active.get(event.__name__, {}).items():
-            declared = self._reactions.get(subscriber, {})
-            matching = [
-                on
-                for order in ((workflow, ANY_ORDER) if workflow != ANY_ORDER else (ANY_ORDER,))
-                for on in declared.get(order, ())
-                if on.event is event and (flow in on.flows or not flow)
-            ]
+            matching = self.reactions_of(subscriber, event, flow, workflow)
             routes += [(subscriber, on) for on in matching]
             if not matching and source == "message":
                 routes.append((subscriber, None))
