@@ -541,3 +541,17 @@ def test_an_event_that_waits_for_another_try_is_handled_though_its_subscription_
     cell.until(lambda: "late" in cell.notes("hearer"))
     cell.tell("doer", Do(what="later"))
     assert cell.notes("hearer") == ["late"]
+
+
+def test_a_line_that_an_observer_takes_late_does_not_have_the_last_word(cell: DoersCell) -> None:
+    """Found by the simulator: an old call for a person, observed late, hid that the payment was completed since."""
+    World.unobservable = {"first"}
+    cell.tell("doer", Do(what="first"), payment_id="P1-00")
+    World.unobservable = set()
+    cell.tell("doer", Do(what="second"), payment_id="P1-00")
+    newest = max(offset for offset, _ in World.observed)
+    World.observed.clear()
+    assert cell.tell("dead-letters", RetryDeadLetters()).count > 0  # type: ignore[attr-defined]
+    offsets = [offset for offset, _ in World.observed]
+    assert offsets[0] < newest
+    assert offsets[-1] == newest
