@@ -76,6 +76,16 @@ class Subscriptions:
             found = self._routes[key] = self._find(event, flow, workflow)
         return found
 
+    def reactions_of(self, subscriber: str, event: type[Message], flow: str, workflow: str) -> list[On]:
+        """What `subscriber` does on an event that it has got, by its code, whether it still subscribes or not."""
+        declared = self._reactions.get(subscriber, {})
+        return [
+            on
+            for order in ((workflow, ANY_ORDER) if workflow != ANY_ORDER else (ANY_ORDER,))
+            for on in declared.get(order, ())
+            if on.event is event and (flow in on.flows or not flow)
+        ]
+
     def subscribe(self, subscriber: str, event_types: tuple[str, ...], from_offset: int | None, end: int) -> None:
         """Deliver these types to `subscriber`, from `from_offset` or from the log's `end` on.
 
@@ -149,16 +159,6 @@ class Subscriptions:
                 routes.append((subscriber, None))
             reached += [on.command.progress for on in matching if on.command.progress is not None]
         return tuple(routes), (reached[0] if reached else event.progress)
-
-    def reactions_of(self, subscriber: str, event: type[Message], flow: str, workflow: str) -> list[On]:
-        """What `subscriber` does at an event that has come to it, whether or not it gets the next one."""
-        declared = self._reactions.get(subscriber, {})
-        return [
-            on
-            for order in ((workflow, ANY_ORDER) if workflow != ANY_ORDER else (ANY_ORDER,))
-            for on in declared.get(order, ())
-            if on.event is event and (flow in on.flows or not flow)
-        ]
 
     def _declared(self, subscriber: str, event_type: str) -> bool:
         orders = self._reactions.get(subscriber, {}).values()

@@ -53,10 +53,9 @@ class Dispatch:
         return True
 
     def _handle_event(self, target: str, envelope: Envelope, instance: Any) -> bool:
-        # By what is declared, not by who subscribes now: the event was sent, parked or buried when its turn had come.
-        mine: list[On | None] = [
-            *self._subscriptions.reactions_of(target, type(envelope.message), envelope.flow, envelope.workflow)
-        ]
+        # It was a subscriber when it got the event: what waited for another try is its own even if it no longer is.
+        mine: list[On | None] = []
+        mine += self._subscriptions.reactions_of(target, type(envelope.message), envelope.flow, envelope.workflow)
         address = ActorAddress(envelope.sender)
         for on in mine or [None]:
             message = envelope.message if on is None else on.make(envelope.message)

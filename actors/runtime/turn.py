@@ -310,12 +310,11 @@ class Turns:
                 self._see(actor, records_in(envelope.message))
                 continue
             if actor in self.observers:
-                # What an observer takes is not the message but its line in the log.
-                self._overdue += [
-                    (actor, record)
-                    for record in log.timeline(self._session, envelope.payment_id)
-                    if record.envelope._replace(kind=EVENT) == envelope
-                ]
+                # What an observer takes is not the message but its line in the log; and what was said of the payment
+                # since then once more, or an old line would have the last word.
+                records = log.timeline(self._session, envelope.payment_id)
+                lines = [at for at, record in enumerate(records) if record.envelope._replace(kind=EVENT) == envelope]
+                self._overdue += [(actor, record) for record in (records[lines[0] :] if lines else ())]
                 continue
             behind = (actor, conversation(envelope)) in self._retries.conversations
             due = None if behind else self._effects.now

@@ -34,7 +34,8 @@ CAN_TELL: Final = (*SAYS, "accepted", "not_received")
 CALLED: Final = """SELECT t.payment_id, t.reason_text, r.state FROM tracker_payments t
     LEFT JOIN rail.instructions r ON r.payment_id = t.payment_id
     WHERE t.status = 'needs_attention' AND coalesce(r.state, '') <> 'unknown'
-    AND coalesce(r.creditor_account, '') <> 'TEST-CONTRADICT'"""
+    AND coalesce(r.creditor_account, '') <> 'TEST-CONTRADICT'
+    AND t.reason_text NOT LIKE '%(dead letter %'"""  # a letter that is retried doesn't take back the call that it made
 PHASES: Final = {
     "completed": {"completed", "needs_attention"}, "rejected": {"rejected", "needs_attention"},
     "cancelled": {"cancelled", "needs_attention"}, "returned": {"returned", "needs_attention"},

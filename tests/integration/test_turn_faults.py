@@ -532,3 +532,27 @@ def test_a_store_that_is_down_takes_nothing_from_a_peer(linked: DoersCell, monke
     arrive(linked, 1, Do(what="a"), Do(what="b"))
     assert turn_of(linked)[-1].acknowledged == 2
     assert linked.notes() == ["a", "b"]
+
+
+def test_an_event_that_waits_for_another_try_is_handled_though_its_subscription_ends(cell: DoersCell) -> None:
+    """It was delivered when the subscription stood; found by the simulator, where nobody ever handled it."""
+    World.acts["hear late"] = raising(4)  # the turn without savepoints, and every try at once
+    unsubscribe = Unsubscribe(subscriber="hearer", event_types=("Did",))
+    cell.post_many([("doer", Do(what="late")), ("directory", unsubscribe)])
+    cell.until(lambda: "late" in cell.notes("hearer"))
+    cell.tell("doer", Do(what="later"))
+    assert cell.notes("hearer") == ["late"]
+
+
+def test_a_line_that_an_observer_takes_late_does_not_have_the_last_word(cell: DoersCell) -> None:
+    """Found by the simulator: an old call for a person, observed late, hid that the payment was completed since."""
+    World.unobservable = {"first"}
+    cell.tell("doer", Do(what="first"), payment_id="P1-00")
+    World.unobservable = set()
+    cell.tell("doer", Do(what="second"), payment_id="P1-00")
+    newest = max(offset for offset, _ in World.observed)
+    World.observed.clear()
+    assert cell.tell("dead-letters", RetryDeadLetters()).count > 0  # type: ignore[attr-defined]
+    offsets = [offset for offset, _ in World.observed]
+    assert offsets[0] < newest
+    assert offsets[-1] == newest
