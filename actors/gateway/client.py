@@ -6,6 +6,7 @@ again: every command may be repeated.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import os
@@ -87,7 +88,8 @@ class Unanswered:
     item: Any = None  # what the caller knows it by
     follows: bool = False  # `PaymentAccepted` and `Awaited` both come, in either order: two cells send them
     heard: set[Any] = field(default_factory=set)  # of which of the two classes one has come
-    place: int = 0  # on this connection, counted from 1; 0 while it waits to be sent
+    places: list[int] = field(default_factory=list)  # on this connection, counted from 1, one each time it was sent
+    waits: bool = False  # to be sent (again)
     busy: Busy | None = None  # the last word of the gateway
     due: float = 0.0  # monotonic seconds; when it is sent (again)
     impatient: bool = False  # a `Busy` is its answer, rather than a reason to send it again
@@ -359,14 +361,21 @@ class Client:
         unanswered = Unanswered(
             envelope.message_id, type(message).__name__, packed, inbox, item, follows, impatient=impatient
         )
-        self._waiting.append(unanswered)
+        self._wait_to_send(unanswered)
         return unanswered
 
+    def _wait_to_send(self, unanswered: Unanswered) -> None:
+        unanswered.waits = True
+        self._waiting.append(unanswered)
+
     def _give_up(self, unanswered: Unanswered) -> None:
-        if unanswered.place:
-            self._unanswered.pop(unanswered.place, None)
-        elif unanswered in self._waiting:
-            self._waiting.remove(unanswered)
+        for place in unanswered.places:
+            self._unanswered.pop(place, None)
+        unanswered.places = []
+        if unanswered.waits:
+            unanswered.waits = False
+            with contextlib.suppress(ValueError):  # closed meanwhile
+                self._waiting.remove(unanswered)
 
     def _sentence(self, unanswered: Unanswered, timeout: float) -> str:
         if self._socket is None:
@@ -413,12 +422,17 @@ class Client:
             self._socket = None
         self._incoming, self._unsent, self._sent, self._welcomed = Incoming(), bytearray(), 0, False
         self._send_again()
+        for unanswered in self._unanswered.values():
+            unanswered.places = []  # they were the connection's
+        self._unanswered = {}
 
     def _send_again(self) -> None:
-        for unanswered in self._unanswered.values():
-            unanswered.place = 0
-        self._waiting.extendleft(reversed(self._unanswered.values()))
-        self._unanswered = {}
+        """Everything under way goes once more. An answer to the first time counts all the same: a cell that is killed
+        again and again may never come to answer the last."""
+        again = [unanswered for unanswered in dict.fromkeys(self._unanswered.values()) if not unanswered.waits]
+        for unanswered in again:
+            unanswered.waits = True
+        self._waiting.extendleft(reversed(again))
 
     def _exchange(self, deadline: float) -> None:
         """Send what is due, wait until something comes or `deadline`; answers go to their inboxes."""
@@ -460,7 +474,8 @@ class Client:
                 self._unsent += envelopes_packet(protocol.SEND, packed)
                 packed, size = [], 0
             self._sent += 1
-            unanswered.place = self._sent
+            unanswered.waits = False
+            unanswered.places.append(self._sent)
             self._unanswered[self._sent] = unanswered
             packed.append(unanswered.packed)
             size += len(unanswered.packed)
@@ -507,7 +522,7 @@ class Client:
     def _answered(self, fields: list[Any]) -> None:
         place = int(fields[_TARGET].rpartition("/")[2])
         unanswered = self._unanswered.get(place)
-        if unanswered is None:  # given up, or sent again meanwhile
+        if unanswered is None:  # given up, or answered before
             return
         try:
             reply = codec.envelope_from(fields).message
@@ -515,15 +530,15 @@ class Client:
             cause = f"the answer can't be read: {error}"
             reply = Failed(failed_message_id=unanswered.message_id, failed_type=unanswered.type, cause=cause)
         unanswered.heard.add(type(reply))
-        if not unanswered.follows or type(reply) not in _BOTH or unanswered.heard >= _BOTH:
-            del self._unanswered[place]
-            unanswered.place = 0
         if isinstance(reply, Busy) and not unanswered.impatient:
             self._told_busy(reply)
             unanswered.busy = reply
             unanswered.due = time.monotonic() + reply.retry_after_ms / 1000 * self._random.uniform(0.5, 1.5)
-            self._waiting.append(unanswered)
+            self._give_up(unanswered)
+            self._wait_to_send(unanswered)
         else:
+            if not unanswered.follows or type(reply) not in _BOTH or unanswered.heard >= _BOTH:
+                self._give_up(unanswered)
             unanswered.inbox.append(Answered(unanswered, reply))
 
 

@@ -531,6 +531,37 @@ def test_two_answers_to_one_order_may_come_in_either_order(tmp_path: Path) -> No
     assert isinstance(paid.answer, PaymentAccepted)
 
 
+def test_the_answer_to_an_order_that_was_sent_again_meanwhile_counts(tmp_path: Path) -> None:
+    """A cell that is killed again and again answers what it was asked first, and may never come to the repeats."""
+    sent: list[int] = []
+
+    def serve(listening: socket.socket) -> None:
+        accepted, _ = listening.accept()
+        incoming = Incoming()
+        with accepted:
+            accepted.sendall(packet(protocol.WELCOME, {"version": protocol.VERSION, "groups": spread(1).record()}))
+            while len(sent) < 3:  # the order, and twice again
+                incoming.feed(accepted.recv(10_000))
+                while (values := incoming.packet()) is not None:
+                    if values[0] == protocol.SEND:
+                        sent.append(len(sent) + 1)
+                        accepted.sendall(packet(protocol.RESTARTED, "cell-0"))
+            reply = PaymentAccepted(payment_id="p-1", idempotency_key="k", duplicate=False)
+            envelope = Envelope("m", reply, "reply", "disbursement", "client/1/1")
+            accepted.sendall(envelopes_packet(protocol.REPLIES, [codec.pack(envelope)]))
+            accepted.recv(10_000)
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        listening.listen()
+        thread = threading.Thread(target=serve, args=(listening,))
+        thread.start()
+        with Client.connect(tmp_path) as client:
+            paid = client.pay(order("k"), 5, wait=False)
+        thread.join(5)
+    assert isinstance(paid.answer, PaymentAccepted)
+
+
 # Memory and places are bounded, whatever clients do.
 
 
