@@ -66,9 +66,13 @@ class Outstanding:
     """A frame that its cell has not yet handled."""
 
     number: int
-    payload: bytes
+    envelopes: dict[str, bytes]  # by their senders' names, which the replies are for
     shares: tuple[tuple[Correspondent, int], ...]
     sent_at: float
+
+    def payload(self) -> bytes:
+        """As it travels: without what has been answered, so that a cell that is killed again and again gets on."""
+        return join_frame(GATEWAY, self.number, 0, list(self.envelopes.values()))
 
 
 @dataclass(slots=True)
@@ -81,7 +85,9 @@ class Lane:
     met: bool = False  # whether it has ever had an address
     lost_at: float | None = None
     refusing: bool = False
-    gathered: deque[tuple[Correspondent, bytes, float]] = field(default_factory=deque)  # and since when
+    gathered: deque[tuple[Correspondent, bytes, float, str]] = field(
+        default_factory=deque
+    )  # since when, and its sender
     gathered_bytes: int = 0
     outstanding: Outstanding | None = None
     again: bool = False  # the outstanding frame has to be sent again
@@ -157,7 +163,7 @@ class Routing:
                 continue
             packed = self._pack(fields)
             client.outstanding += 1
-            lane.gathered.append((client, packed, self.now))
+            lane.gathered.append((client, packed, self.now, fields[_SENDER]))
             lane.gathered_bytes += len(packed)
         self.envelopes += len(envelopes)
 
@@ -212,10 +218,10 @@ class Routing:
             _look_at_door(lane, now)
             if lane.again and lane.outstanding:
                 lane.again = False
-                frames.append((lane.name, lane.outstanding.payload))
+                frames.append((lane.name, lane.outstanding.payload()))
             elif lane.outstanding is None and lane.gathered:
                 lane.outstanding = self._next_frame(lane, now)
-                frames.append((lane.name, lane.outstanding.payload))
+                frames.append((lane.name, lane.outstanding.payload()))
         self.frames += len(frames)
         return frames
 
@@ -236,7 +242,10 @@ class Routing:
             lane.outstanding, lane.again = None, False
         replies: Replies = {}
         pack, clients = self._pack, self._clients
+        unanswered = lane.outstanding.envelopes if lane.outstanding else {}
         for fields in content.envelopes:
+            if unanswered:
+                unanswered.pop(fields[4], None)
             client_or_none = clients.get(fields[4].rpartition("/")[0])
             if client_or_none is not None:
                 replies.setdefault(client_or_none, []).append(pack(fields))
@@ -249,7 +258,7 @@ class Routing:
             if lane.lost_at is not None and now - lane.lost_at >= self.bounds.down_seconds:
                 lane.refusing = True
                 while lane.gathered:
-                    client, packed, _ = lane.gathered.popleft()
+                    client, packed, _, _ = lane.gathered.popleft()
                     client.outstanding -= 1
                     self._refuse(client, lane, msgpack.unpackb(packed, strict_map_key=False))
                 lane.gathered_bytes = 0
@@ -276,22 +285,21 @@ class Routing:
         }
 
     def _next_frame(self, lane: Lane, now: float) -> Outstanding:
-        packed: list[bytes] = []
+        packed: dict[str, bytes] = {}
         shares: dict[Correspondent, int] = {}
         size = 0
         gathered, limit = lane.gathered, self.bounds.frame_bytes
         for _ in range(min(len(gathered), self.bounds.frame_envelopes)):
-            client, envelope, _ = gathered[0]
+            client, envelope, _, sender = gathered[0]
             size += len(envelope)
             if packed and size > limit:
                 break
-            packed.append(envelope)
+            packed[sender] = envelope
             shares[client] = shares.get(client, 0) + 1
             lane.gathered_bytes -= len(envelope)
             gathered.popleft()
         lane.number += 1
-        payload = join_frame(GATEWAY, lane.number, 0, packed)
-        return Outstanding(lane.number, payload, tuple(shares.items()), now)
+        return Outstanding(lane.number, packed, tuple(shares.items()), now)
 
     def _refuse(self, client: Correspondent, lane: Lane, fields: list[Any]) -> None:
         if client.name not in self._clients:

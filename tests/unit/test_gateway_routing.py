@@ -208,6 +208,24 @@ def test_a_client_is_full_until_its_envelopes_are_handled() -> None:
     assert not made.is_full(client)
 
 
+def test_a_replacement_gets_only_what_has_not_been_answered() -> None:
+    """A cell that is killed before it has done a whole frame would else begin it anew for ever."""
+    made = routing()
+    client = made.meet()
+    made.accept(client, [sent("a"), sent("b"), sent("c")])
+    (frame,) = made.due(now=0)
+    answer = [codec.envelope_fields(Envelope("r", ActorKilled(name="x", found=True), REPLY, "x", f"{client.name}/1"))]
+    made.answered(frame[0], pack_frame(GATEWAY, 0, 0, answer))
+    made.introduce({frame[0]: None}, now=1)
+    made.introduce({frame[0]: "another"}, now=2)
+    (again,) = made.due(now=2)
+    assert content(again).number == content(frame).number
+    assert senders(again) == [f"{client.name}/2", f"{client.name}/3"]
+    assert client.outstanding == 3
+    made.answered(*handled(again))
+    assert client.outstanding == 0
+
+
 def test_frames_are_cut_by_bytes_as_well() -> None:
     """A frame always fits through the transport."""
     made = routing(frame_bytes=300)
