@@ -469,7 +469,7 @@ class CellCore:
         if not self._singles:
             inputs, self._to_acknowledge = self._collect()
             inputs = self._without_condemned(inputs)
-            self._singles += inputs.singles()
+            self._singles += _alternating(inputs.singles())
             self._singles += self._turns.due_singles(self._settings.runtime.turn_envelopes)
             self._singles += [] if self._singles else [Inputs(alone=True)]
         until = self._clock_now() + CAUTION_AT_A_TIME
@@ -596,3 +596,12 @@ class CellCore:
 
     def _quiet(self) -> None:
         self._alarm.quiet()
+
+
+def _alternating(singles: list[Inputs]) -> list[Inputs]:
+    """What clients send between what comes from elsewhere, each in its order: neither waits for all of the others."""
+    theirs = [single for single in singles if single.envelopes]
+    others = [single for single in singles if not single.envelopes]
+    mixed = [single for pair in zip(others, theirs, strict=False) for single in pair]
+    longer = max(others, theirs, key=len)
+    return mixed + longer[len(mixed) // 2 :]
