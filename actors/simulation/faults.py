@@ -52,19 +52,6 @@ EVENTS: Final[Mapping[str, float]] = MappingProxyType(
         "log replayed": 0.4,
     }
 )
-OTHER: Final = (
-    "frame reordered",
-    "frame to a dead process",
-    "crash: actors failed too often",
-    "crash: a message ends the process",
-    "crash: power cut",
-    "crash: the store refused the start",
-    "crash during recovery",
-    "order repeated",
-    "order repeated with other content",
-    "order repeated after silence",
-    "operator decided",
-)
 
 
 class Faults:

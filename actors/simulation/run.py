@@ -14,12 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count, islice
 from multiprocessing.pool import AsyncResult
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
 from actors import assembly
 from actors.simulation.world import Outcome, Plan, SimulatedWorld
+
+COLLECT_EVERY: Final = 10  # worlds
+_worlds = count(1)
 
 
 @dataclass(slots=True)
@@ -69,8 +72,12 @@ def simulate(seed: int, plan: Plan) -> Outcome:
     """One world, from its first account to its last check."""
     assembly.load_messages()
     world = SimulatedWorld(seed, plan)
-    with _logs_into(world.record):
-        return world.run()
+    try:
+        with _logs_into(world.record):
+            return world.run()
+    finally:
+        if next(_worlds) % COLLECT_EVERY == 0:
+            gc.collect()  # what worlds leave behind holds on to itself, and is looked for seldom (see `_settle`)
 
 
 def simulate_all(

@@ -31,7 +31,7 @@ from actors.simulation.world import Plan
 from actors.store.session import StoreFailed
 from actors.store.sqlite import SqliteSession
 
-SEEDS = 12  # within so many worlds each defect must be found
+SEEDS = 25  # within so many worlds each defect must be found
 PLAN = Plan(payments=120, intensity=2.0)
 
 Patch = pytest.MonkeyPatch
