@@ -91,7 +91,7 @@ def test_what_is_lost_or_left_over_at_the_end_is_named(resting: Resting) -> None
     cell.disk.connection.execute("INSERT INTO outbox VALUES (999999, 'rail', x'00')")
     for each in world.cells:
         each.disk.connection.execute("DETACH rail")
-    found = ending.check(world.cells, world.accepted, world.orders)
+    found = ending.check(world.cells, world.accepted, world.orders, whole=True)
     named = {(each.payment_id, each.sentence.partition(":")[0]) for each in found}
     assert (stuck, "it is silently stuck") in named
     assert any(payment_id == lost and "is lost" in sentence for payment_id, sentence in named)
