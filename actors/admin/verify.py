@@ -243,12 +243,12 @@ def look_at(
             look_into(f"the store of {cell}", lambda reader=reader: payments(reader))  # type: ignore[misc]
     else:
         look_into("a store", lambda: payments(MergedReader(readers)))
+    look_into("a store", lambda: _tree(readers, counted))
     for cell, reader in cells.items():
         look_into(
             f"the store of {cell}",
             lambda cell=cell, reader=reader: _seals(reader, counted, cell, heads.get(cell)),  # type: ignore[misc]
         )
-    look_into("a store", lambda: _tree(readers, counted))
     look_into("a store", lambda: _across(readers, counted))
     return found, dict(counted)
 

@@ -63,3 +63,37 @@ def unpack_frame(payload: bytes) -> FrameContent:
     if not isinstance(envelopes, list):
         raise CannotDecode("a frame ends with the list of its envelopes")
     return FrameContent(kind, number, acknowledged, envelopes, at)
+
+
+def joined(frames: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """The same with fewer frames: those for the gateway in one, and of bare acknowledgements only each peer's last.
+
+    Whoever sends many frames in a row waits for the transport to send them all.
+    """
+    gateway: list[FrameContent] = []
+    others: list[tuple[str, bytes]] = []
+    bare: dict[str, bytes] = {}
+    for peer, payload in frames:
+        content = unpack_frame(payload)
+        if content.kind == GATEWAY:
+            gateway.append(content)
+        elif content.envelopes:
+            others.append((peer, payload))
+        else:
+            bare[peer] = payload
+    together = (
+        [
+            (
+                "gateway",
+                pack_frame(
+                    GATEWAY,
+                    0,
+                    max(content.acknowledged for content in gateway),
+                    [envelope for content in gateway for envelope in content.envelopes],
+                ),
+            )
+        ]
+        if gateway
+        else []
+    )
+    return [*others, *bare.items(), *together]

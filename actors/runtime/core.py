@@ -22,7 +22,7 @@ from actors.directory.reaction import Reactions
 from actors.directory.subscriptions import Subscriptions
 from actors.messaging.codec import CannotDecode, envelope_fields, envelope_from, micros, moment, register
 from actors.messaging.envelope import TIMER, Envelope
-from actors.messaging.frames import GATEWAY, LINK, FrameContent, pack_frame, unpack_frame
+from actors.messaging.frames import GATEWAY, LINK, FrameContent, joined, pack_frame, unpack_frame
 from actors.messaging.system_messages import Busy
 from actors.runtime import links as link_tables
 from actors.runtime import outbox as outbox_tables
@@ -64,6 +64,7 @@ LARGE_TURN_SWITCH_S: Final = 0.005
 OVERDUE_GRACE: Final = timedelta(milliseconds=500)  # after a start, queries go first and overdue timers after them
 BUSY_RETRY_MS: Final = 250
 CAUTION_AT_A_TIME: Final = timedelta(milliseconds=250)
+BREATH: Final = timedelta(milliseconds=10)  # between two such times: for what is to be heard, and sent
 ANSWERS: Final = 8_192  # of workers, not yet taken in; then they make no more
 STORE_PAUSE: Final = timedelta(milliseconds=200)
 
@@ -215,10 +216,15 @@ class CellCore:
         if self._told_busy:
             told, self._told_busy = self._told_busy, []
             frames.append(("gateway", pack_frame(GATEWAY, 0, 0, [envelope_fields(each) for each in told])))
+        if len(frames) > len(self._placement.names):  # one input a turn makes a frame a turn
+            frames = joined(frames)
         if self._escalation:
             raise Escalated(self._escalation)
         if self._frames or self._answers or self._singles or self._subscriptions.lagging or self._outboxes.hungry:
-            self._ring()
+            if self._singles:
+                self._alarm.set(BREATH)
+            else:
+                self._ring()
         else:
             self._set_alarm()
         return frames

@@ -24,7 +24,7 @@ ADD = "run `python -m tests.contract.released_messages` and commit what it adds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Knock(Command):
+class Tap(Command):
     """A message in its second version: what was `times` (a number) is `rhythm` (a text) since."""
 
     codec_version: ClassVar[int] = 2
@@ -35,19 +35,19 @@ class Knock(Command):
 
 
 @pytest.fixture
-def knock() -> Iterator[type[Knock]]:
-    """`Knock` registered for one test, and no trace of it afterwards."""
-    codec.register(Knock)
-    yield Knock
+def tap() -> Iterator[type[Tap]]:
+    """`Tap` registered for one test, and no trace of it afterwards."""
+    codec.register(Tap)
+    yield Tap
     for registry in (codec.type_names, codec._wired, codec._upcasters):
-        for name in [name for name in registry if name.startswith(("Knock", "Rap"))]:
+        for name in [name for name in registry if name.startswith(("Tap", "Rap"))]:
             del registry[name]
 
 
 def second_knock(fields: list[Any]) -> tuple[str, list[Any]]:
-    """`Knock` of the first version: a door and how often."""
+    """`Tap` of the first version: a door and how often."""
     door, times = fields
-    return "Knock/2", [door, "." * times]
+    return "Tap/2", [door, "." * times]
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.stem)
@@ -88,42 +88,42 @@ def test_a_sample_that_decodes_to_something_else_is_noticed(changed: str) -> Non
     assert not still_means(meaning(READ["message"](data)), wanted)
 
 
-def test_a_message_of_a_new_version_travels_under_a_name_of_its_own(knock: type[Knock]) -> None:
+def test_a_message_of_a_new_version_travels_under_a_name_of_its_own(tap: type[Tap]) -> None:
     """Whoever reads it knows which fields to expect."""
-    message = knock(door="front", rhythm="..")
-    assert codec.unpack(codec.encode(message)) == ["Knock/2", ["front", ".."]]
+    message = tap(door="front", rhythm="..")
+    assert codec.unpack(codec.encode(message)) == ["Tap/2", ["front", ".."]]
     assert codec.decode(codec.encode(message)) == message
     envelope = envelope_of(message)
     assert codec.envelope_from(codec.unpack(codec.pack(envelope))) == envelope
-    assert codec.envelope_fields(envelope)[1][0] == "Knock/2"
+    assert codec.envelope_fields(envelope)[1][0] == "Tap/2"
 
 
-def test_an_upcaster_makes_todays_message_of_what_was_stored_before(knock: type[Knock]) -> None:
+def test_an_upcaster_makes_todays_message_of_what_was_stored_before(tap: type[Tap]) -> None:
     """Changed, and renamed before that: each step is written once and left alone."""
-    codec.upcast("Knock", second_knock)
-    codec.upcast("Rap", lambda fields: ("Knock", [*fields, 1]))
-    assert codec.from_fields("Knock", ["front", 3]) == knock(door="front", rhythm="...")
-    assert codec.from_fields("Rap", ["back"]) == knock(door="back", rhythm=".")
-    stored = list(envelope_of(knock(door="front")))
+    codec.upcast("Tap", second_knock)
+    codec.upcast("Rap", lambda fields: ("Tap", [*fields, 1]))
+    assert codec.from_fields("Tap", ["front", 3]) == tap(door="front", rhythm="...")
+    assert codec.from_fields("Rap", ["back"]) == tap(door="back", rhythm=".")
+    stored = list(envelope_of(tap(door="front")))
     stored[1] = ["Rap", ["back"]]
-    assert codec.envelope_from(stored).message == knock(door="back", rhythm=".")
+    assert codec.envelope_from(stored).message == tap(door="back", rhythm=".")
 
 
-def test_without_an_upcaster_the_older_version_is_refused_by_name(knock: type[Knock]) -> None:
+def test_without_an_upcaster_the_older_version_is_refused_by_name(tap: type[Tap]) -> None:
     """It ends in the dead letters, whole, rather than being taken for the new one."""
-    with pytest.raises(CannotDecode, match="no message is called 'Knock'"):
-        codec.from_fields("Knock", ["front", 3])
+    with pytest.raises(CannotDecode, match="no message is called 'Tap'"):
+        codec.from_fields("Tap", ["front", 3])
 
 
 @pytest.mark.parametrize("fields", [[], ["front"], ["front", "x"], ["front", None]])
-def test_fields_that_an_upcaster_cannot_use_are_refused_and_nothing_else(knock: type[Knock], fields: list[Any]) -> None:
+def test_fields_that_an_upcaster_cannot_use_are_refused_and_nothing_else(tap: type[Tap], fields: list[Any]) -> None:
     """What is stored may be damaged: an upcaster's own error ends no process."""
-    codec.upcast("Knock", second_knock)
+    codec.upcast("Tap", second_knock)
     with pytest.raises(CannotDecode):
-        codec.from_fields("Knock", fields)
+        codec.from_fields("Tap", fields)
 
 
-def test_upcasters_in_a_circle_are_refused(knock: type[Knock]) -> None:
+def test_upcasters_in_a_circle_are_refused(tap: type[Tap]) -> None:
     """A mistake in the code must not hang a cell."""
     codec.upcast("Rap", lambda fields: ("Rapping", fields))
     codec.upcast("Rapping", lambda fields: ("Rap", fields))
@@ -131,22 +131,22 @@ def test_upcasters_in_a_circle_are_refused(knock: type[Knock]) -> None:
         codec.from_fields("Rap", [])
 
 
-def test_a_name_is_either_a_message_or_an_old_one(knock: type[Knock]) -> None:
+def test_a_name_is_either_a_message_or_an_old_one(tap: type[Tap]) -> None:
     """Two meanings of one name would be guessed between."""
     with pytest.raises(DuplicateMessageName):
-        codec.upcast("Knock/2", second_knock)
-    codec.upcast("Knock", second_knock)
-    codec.upcast("Knock", second_knock)  # a module may be loaded again
+        codec.upcast("Tap/2", second_knock)
+    codec.upcast("Tap", second_knock)
+    codec.upcast("Tap", second_knock)  # a module may be loaded again
     with pytest.raises(DuplicateMessageName):
-        codec.upcast("Knock", lambda fields: ("Knock/2", fields))
+        codec.upcast("Tap", lambda fields: ("Tap/2", fields))
 
 
-def test_a_client_may_not_send_what_only_an_upcaster_understands(knock: type[Knock]) -> None:
+def test_a_client_may_not_send_what_only_an_upcaster_understands(tap: type[Tap]) -> None:
     """It could stand for what actors alone may say; clients speak today's version."""
     codec.upcast("Rap", lambda fields: ("DebitAccount", fields))
     routing = Routing(spread(1))
-    for name, refused in (("Rap", True), ("Knock/2", False)):
-        fields = list(envelope_of(knock(door="front"))._replace(slot=0))
+    for name, refused in (("Rap", True), ("Tap/2", False)):
+        fields = list(envelope_of(tap(door="front"))._replace(slot=0))
         fields[1] = [name, ["front"]]
         if refused:
             with pytest.raises(CannotDecode, match="earlier version"):
@@ -156,10 +156,10 @@ def test_a_client_may_not_send_what_only_an_upcaster_understands(knock: type[Kno
 
 
 def test_an_envelope_stored_before_its_header_grew_gets_the_new_fields_defaults(
-    knock: type[Knock], monkeypatch: pytest.MonkeyPatch
+    tap: type[Tap], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The header may grow at its end like any message; it may not shrink."""
-    envelope = envelope_of(knock(door="front"))
+    envelope = envelope_of(tap(door="front"))
     values = codec.unpack(codec.pack(envelope))
     monkeypatch.setattr(codec, "SHORTEST_ENVELOPE", len(values) - 1)
     assert codec.envelope_from(values[:-1]) == envelope._replace(slot=Envelope._field_defaults["slot"])

@@ -264,7 +264,7 @@ def test_damage_met_while_running_stops_the_cell_and_is_named_at_the_next_start(
     assert not any(isinstance(reply.message, Busy) for reply in it.cell.replies), "nobody is told to try again"
     it.cell.core._session.close()
     it.cell.core._head.close(clean=False)
-    os.close(it.cell.core._lock)
+    it.cell.core._unlock()
     assert "damaged" in refusal(tmp_path)
 
 
