@@ -23,8 +23,8 @@ stop: $(STAMP)   ## stop the system in ./data
 demo: $(STAMP)   ## a throw-away system, a dozen payments of every outcome in both flows
 	$(BIN)/python system.py demo
 
-test: $(STAMP)   ## every test
-	$(BIN)/python -m pytest
+test: $(STAMP)   ## every test, three files at a time: most of them wait for processes
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 lint: $(STAMP)   ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -48,7 +48,7 @@ def throughput(
         began = time.perf_counter()
         system.submit(orders)
         took = system.wait_for(done + payments) - began
-        cells = len([name for name in system.pids() if name.startswith("cell-")])
+        cells = system.cells()
         entries = system.watchlist_entries()
     limit = (before + _limit(payments)) / 2
     rate = payments / took
@@ -102,7 +102,7 @@ def recovery(flow: str, topology: str, payments: int, note: Note) -> Run:
         system.wait_for(payments, ("executing",))
         fresh = OrderMix(flow, seed=3)
         began = time.perf_counter()
-        os.kill(system.pids()["cell-0"], signal.SIGKILL)
+        os.kill(system.pids()[system.cell_of("ledger")], signal.SIGKILL)
         while system.client.pay(fresh.order(blocked=False), timeout=30).status != "completed":
             pass
         one = time.perf_counter() - began

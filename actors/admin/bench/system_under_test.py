@@ -90,10 +90,18 @@ class SystemUnderTest:
 
     def watchlist_entries(self) -> int:
         """How many entries the watchlists in force have."""
-        reader = SqliteReader(self.data / "cells" / "cell-0" / "store.db")
+        reader = SqliteReader(self.data / "cells" / self.cell_of("aml") / "store.db")
         row = reader.one("SELECT sum(entries) FROM aml_lists")
         reader.close()
         return int(row[0] or 0) if row else 0
+
+    def cell_of(self, service: str) -> str:
+        """The first cell that hosts a service."""
+        return self.client.placement.cells_of(service)[0]
+
+    def cells(self) -> int:
+        """How many cells there are."""
+        return len(self.client.placement.names)
 
     def wait_for(self, number: int, statuses: tuple[str, ...] = FINAL, patience_s: float = 600) -> float:
         """Wait until `number` payments have one of `statuses`; the moment it was seen (`time.perf_counter`)."""
