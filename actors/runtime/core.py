@@ -20,9 +20,9 @@ from actors.directory import subscriptions as directory_tables
 from actors.directory.actor import BroadcastDirectory
 from actors.directory.reaction import Reactions
 from actors.directory.subscriptions import Subscriptions
-from actors.messaging.codec import CannotDecode, envelope_fields, envelope_from, micros, moment, register
+from actors.messaging.codec import CannotDecode, envelope_fields, micros, moment, register
 from actors.messaging.envelope import TIMER, Envelope
-from actors.messaging.frames import GATEWAY, LINK, FrameContent, joined, pack_frame, unpack_frame
+from actors.messaging.frames import GATEWAY, joined, pack_frame, unpack_frame
 from actors.messaging.system_messages import Busy
 from actors.runtime import links as link_tables
 from actors.runtime import outbox as outbox_tables
@@ -31,6 +31,7 @@ from actors.runtime import seals
 from actors.runtime import suspects as suspect_tables
 from actors.runtime import timers as timer_tables
 from actors.runtime.admission import Admission, Backlog
+from actors.runtime.arrivals import Arrivals
 from actors.runtime.breaker import CLOSED, HasCircuit
 from actors.runtime.clock import Clock, Ids
 from actors.runtime.effects import CLIENT
@@ -99,8 +100,6 @@ class CellCore:
         self._clock = clock
         self._world = world
         self._alarm = world.bell()
-        self._frames: deque[tuple[str, FrameContent]] = deque()
-        self._answers: deque[tuple[str, Answer]] = deque()
         self._singles: deque[Inputs] = deque()  # of the frames and answers that are run one input a turn
         self._to_acknowledge = 0  # the gateway's frame that they came with
         self._session: SqliteSession = None  # type: ignore[assignment]  # until `open`
@@ -111,9 +110,8 @@ class CellCore:
         self._paused_until: datetime | None = None
         self._unsent: list[tuple[str, bytes]] = []  # frames of the turn that starts the cell
         overload = settings.overload
-        self._admission = Admission(timedelta(seconds=overload.backlog_seconds), overload.backlog)
-        self._told_busy: list[Envelope] = []  # in the turn in hand
-        self._busy_answers = 0
+        admission = Admission(timedelta(seconds=overload.backlog_seconds), overload.backlog)
+        self._arrivals = Arrivals(name, admission)
         self._log = structlog.get_logger("cell").bind(cell=name)
 
     def open(self) -> None:
@@ -175,25 +173,15 @@ class CellCore:
     def arrived(self, peer: str, payload: bytes) -> None:
         """Buffer a frame; never raises: what is no frame is logged and dropped."""
         try:
-            self._buffer(peer, unpack_frame(payload))
+            self._arrivals.take(peer, unpack_frame(payload))
         except CannotDecode as error:
             self._log.error("not a frame", peer=peer, error=str(error))
             return
         self._ring()
 
-    def _buffer(self, peer: str, content: FrameContent) -> None:
-        """Keep a frame for the next turn: one that a peer sends again before it was taken is kept once."""
-        for at, (known_peer, known) in enumerate(self._frames):
-            same = (known_peer, known.kind, known.number) == (peer, content.kind, content.number)
-            if same and known.envelopes and len(content.envelopes) >= len(known.envelopes):
-                acknowledged = max(known.acknowledged, content.acknowledged)
-                self._frames[at] = (peer, content._replace(acknowledged=acknowledged))
-                return
-        self._frames.append((peer, content))
-
     def answered(self, outbox: str, answers: list[Answer]) -> None:
         """Called by workers, in their threads."""
-        self._answers.extend((outbox, answer) for answer in answers)
+        self._arrivals.answered(outbox, answers)
         self._ring()
 
     def run(self) -> list[tuple[str, bytes]]:
@@ -213,18 +201,17 @@ class CellCore:
             self._run_cautiously(frames)
         else:
             self._run_once(frames)
-        if self._told_busy:
-            told, self._told_busy = self._told_busy, []
-            frames.append(("gateway", pack_frame(GATEWAY, 0, 0, [envelope_fields(each) for each in told])))
+        told_busy = self._arrivals.told_busy()
+        if told_busy:
+            frames.append(("gateway", pack_frame(GATEWAY, 0, 0, told_busy)))
         if len(frames) > len(self._placement.names):  # one input a turn makes a frame a turn
             frames = joined(frames)
         if self._escalation:
             raise Escalated(self._escalation)
-        if self._frames or self._answers or self._singles or self._subscriptions.lagging or self._outboxes.hungry:
-            if self._singles:
-                self._alarm.set(BREATH)
-            else:
-                self._ring()
+        if self._singles:
+            self._alarm.set(BREATH)
+        elif self._arrivals or self._subscriptions.lagging or self._outboxes.hungry:
+            self._ring()
         else:
             self._set_alarm()
         return frames
@@ -232,7 +219,7 @@ class CellCore:
     def report(self) -> dict[str, Any]:
         """What `status` shows; asked for with every heartbeat, so that a restart knows how long nobody worked."""
         self._marker.alive(micros(self._clock_now()))
-        counters = self._turns.counters
+        counters, arrivals = self._turns.counters, self._arrivals.report()
         return {
             "actors": len(self._system.actorRegistry) - len(self._system._internalAddresses),
             "turns": counters.turns,
@@ -240,20 +227,16 @@ class CellCore:
             "failures": counters.failures,
             "actor_restarts": counters.restarts,
             "dead_letters": counters.buried,
-            "waiting_frames": len(self._frames),
             "store_refuses": self._paused_until is not None,
-            "mailbox": sum(len(content.envelopes) for _, content in list(self._frames))
-            + len(self._answers)
-            + len(self._singles),
+            "mailbox": arrivals.pop("mailbox") + len(self._singles),
             "outboxes": self._outboxes.waiting(),
             "backlog": {name: number for name, number in self._outboxes.pending.items() if number},
             "circuits": self._outboxes.circuits(self._clock_now()),
             "retries_put_off": self._retries.put_off,
             "parked": len(self._retries.conversations),
-            "busy": self._admission.reason,
-            "busy_answers": self._busy_answers,
             "lagging": dict(self._subscriptions.lagging),
             "log_end": self._turns.log_end(),
+            **arrivals,
         }
 
     def blamed(self) -> str:
@@ -338,7 +321,7 @@ class CellCore:
         for worker in self._hosting.workers:
             self._outboxes.workers[worker.outbox] = self._world.runner(
                 worker, self.answered, clock.now, self._world.chance(runtime.seed),
-                lambda: len(self._answers) >= ANSWERS,
+                lambda: self._arrivals.answers >= ANSWERS,
             )  # fmt: skip
         now = clock.now()
         downtime = max(timedelta(0), now - last) if row else timedelta(0)
@@ -438,7 +421,7 @@ class CellCore:
         answer = Busy(retry_after_ms=BUSY_RETRY_MS, reason="the store refused the write; see the cell's log")
         fields = []
         answers = [answer for single in singles for answer in (*single.answers, *single.condemned_answers)]
-        self._answers.extendleft(reversed(answers))  # before those that came meanwhile: a payment's come in order
+        self._arrivals.put_back(answers)
         for single in singles:
             fields += [
                 envelope_fields(Envelope("", answer, "reply", self.name, each.sender, "", each.message_id))
@@ -531,31 +514,7 @@ class CellCore:
 
     def _collect(self) -> tuple[Inputs, int]:
         """Take what has arrived, up to what a turn may take; and the gateway's frame to acknowledge."""
-        inputs, acknowledged = Inputs(), 0
-        self._admission = self._admission.look(self._clock_now(), self._backlogs())
-        room = self._settings.runtime.turn_envelopes
-        while self._answers and room > 0:
-            inputs.answers.append(self._answers.popleft())
-            room -= 1
-        room = self._settings.runtime.turn_envelopes
-        while self._frames and room > 0:
-            peer, content = self._frames.popleft()
-            room -= len(content.envelopes)
-            if content.kind == LINK:
-                inputs.links.append((peer, content))
-                continue
-            acknowledged = content.number
-            for fields in content.envelopes:
-                try:
-                    envelope = envelope_from(fields)
-                    if self._admission.reason and envelope.message.starts_work and envelope.sender[:7] == CLIENT:
-                        self._tell_busy(envelope)
-                    else:
-                        inputs.envelopes.append(envelope)
-                except CannotDecode as error:
-                    self._log.error("message refused", peer=peer, error=str(error))
-                    inputs.refused.append((fields, str(error)))
-        return inputs, acknowledged
+        return self._arrivals.collect(self._settings.runtime.turn_envelopes, self._clock_now(), self._backlogs())
 
     def _backlogs(self) -> dict[str, Backlog]:
         """What is stored here and waits for somebody else, as far as new work would add to it."""
@@ -570,13 +529,6 @@ class CellCore:
         for peer, waiting in self._links.waiting().items():
             backlogs[f"envelopes wait for {peer}"] = Backlog(waiting)
         return backlogs
-
-    def _tell_busy(self, envelope: Envelope) -> None:
-        """Refuse new work before anything is done for it; the same may be sent again."""
-        admission = self._admission
-        busy = Busy(retry_after_ms=admission.retry_after_ms, reason=f"{admission.reason} in {self.name}")
-        self._told_busy.append(Envelope("", busy, "reply", self.name, envelope.sender, "", envelope.message_id))
-        self._busy_answers += 1
 
     def _actor_failed(self, actor: str, now: datetime) -> None:
         supervision = self._settings.supervision

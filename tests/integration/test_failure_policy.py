@@ -159,9 +159,9 @@ def test_a_cell_with_too_much_to_do_takes_no_new_work_and_says_when_to_come_agai
 def test_a_frame_that_a_peer_sends_again_before_it_was_taken_is_kept_once(cell: DoersCell) -> None:
     """A cell in a long turn is sent the same frame every second: its memory doesn't grow by that."""
     cell.post("doer", Do(what="a"))
-    (frame,) = cell.core._frames
+    (frame,) = cell.core._arrivals._frames
     for _ in range(10):
-        cell.core._buffer(*frame)
-    assert len(cell.core._frames) == 1
+        cell.core._arrivals.take(*frame)
+    assert len(cell.core._arrivals._frames) == 1
     cell.run()
     assert cell.notes() == ["a"]
