@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from actors.messaging.envelope import COMMAND, Envelope
 from actors.messaging.frames import unpack_frame
-from actors.runtime.core import CAUTION_AT_A_TIME
+from actors.runtime.core import CAUTION_AT_A_TIME, _alternating
+from actors.runtime.inputs import Inputs
+from actors.runtime.service import Answer
 from actors.runtime.suspects import FORGIVEN_AFTER
 from tests.fakes.bank import JumpingClock
 from tests.fakes.doers import Do, DoersCell, World
@@ -92,3 +95,25 @@ def test_a_death_that_was_never_repeated_is_forgiven_after_a_long_life(cell: Doe
     clock.jump(FORGIVEN_AFTER + timedelta(seconds=1))
     cell.tell("doer", Do(what="later"))
     assert suspects(cell) == {}
+
+
+def test_a_careful_cell_sends_its_answers_together(cell: DoersCell) -> None:
+    """A frame for each of them filled the transport's queue, and a cell that only waited for it was taken for hung."""
+    World.acts = {"deadly": die}
+    dies_of(cell, "deadly")
+    cell.post_many([("doer", Do(what=f"harmless {at}")) for at in range(20)])
+    frames = []
+    while len(cell.notes()) < 20:
+        frames.append(cell.core.run())
+    assert all(len(each) <= 1 for each in frames)
+    answers = [fields for each in frames for _, payload in each for fields in unpack_frame(payload).envelopes]
+    assert len(answers) == 20
+
+
+def test_what_clients_send_waits_for_no_more_than_as_much_from_elsewhere() -> None:
+    """A bank's hundred answers, each a turn, kept a client waiting until it gave up."""
+    answer = [Inputs(answers=[("maker", Answer("doer", "", (), at))]) for at in range(4)]
+    order = [Inputs(envelopes=[Envelope(f"m{at}", Do(what="x"), COMMAND, "client/1/1", "doer")]) for at in range(2)]
+    assert _alternating([*answer, *order]) == [answer[0], order[0], answer[1], order[1], answer[2], answer[3]]
+    assert _alternating(order) == order
+    assert _alternating([]) == []

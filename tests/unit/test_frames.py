@@ -66,3 +66,21 @@ def test_an_empty_frame_acknowledges() -> None:
     """A cell that has no replies yet still says what it has handled."""
     payload = frames.pack_frame(frames.GATEWAY, 0, 5, [])
     assert frames.unpack_frame(payload) == FrameContent(frames.GATEWAY, 0, 5, [])
+
+
+def test_many_frames_are_joined_into_few_and_say_the_same() -> None:
+    """One input a turn makes a frame a turn, and a transport that is given hundreds at once stands still."""
+    link = frames.pack_frame(frames.LINK, 3, 1, [fields(7)], at=5)
+    many = [
+        ("gateway", frames.pack_frame(frames.GATEWAY, 0, 0, [fields(1)])),
+        ("b", frames.pack_frame(frames.LINK, 0, 1, [])),
+        ("gateway", frames.pack_frame(frames.GATEWAY, 0, 9, [fields(2), fields(3)])),
+        ("b", link),
+        ("c", frames.pack_frame(frames.LINK, 0, 4, [])),
+        ("b", frames.pack_frame(frames.LINK, 0, 2, [])),
+    ]
+    joined = frames.joined(many)
+    assert [peer for peer, _ in joined] == ["b", "b", "c", "gateway"]
+    assert joined[0] == ("b", link)
+    assert [frames.unpack_frame(payload).acknowledged for _, payload in joined] == [1, 2, 4, 9]
+    assert [each[0] for each in frames.unpack_frame(joined[3][1]).envelopes] == ["m-1", "m-2", "m-3"]
