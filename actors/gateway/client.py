@@ -131,8 +131,15 @@ class Client:
         """
         register_messages()
         client = cls(Path(data).absolute())
-        client._connect(time.monotonic() + timeout)
-        return client
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                client._connect(deadline)
+                return client
+            except NotRunning:
+                if time.monotonic() >= deadline or not _is_only_away(client):
+                    raise
+            time.sleep(RECONNECT_EVERY_S)
 
     def __enter__(self) -> Self:
         return self
@@ -540,6 +547,14 @@ class Client:
             if not unanswered.follows or type(reply) not in _BOTH or unanswered.heard >= _BOTH:
                 self._give_up(unanswered)
             unanswered.inbox.append(Answered(unanswered, reply))
+
+
+def _is_only_away(client: Client) -> bool:
+    """Whether it is the gateway alone that can't be reached: its system lives, and will replace it."""
+    from actors.runtime.launch import serves
+
+    another_version = client.facts.get("version", protocol.VERSION) != protocol.VERSION
+    return not another_version and serves(client.data)
 
 
 def _opened(data: Path) -> socket.socket:

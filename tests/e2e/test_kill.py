@@ -124,6 +124,7 @@ def test_a_client_carries_on_when_the_gateway_is_killed(data: Path, tmp_path: Pa
         for answered in (100, 700):
             eventually(lambda: system.number("SELECT count(*) FROM claims") > answered, 60)  # noqa: B023 -- at once
             killed = system.kill("gateway")
+            assert system.run("status").status == 0, "whoever comes just now waits for the next gateway"
             eventually(lambda: replaced(system, "gateway", killed.pid), 30)  # noqa: B023 -- at once
         done = end(submit)
         assert done.status == 0, done.err
