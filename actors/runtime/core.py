@@ -46,7 +46,8 @@ from actors.runtime.soundness import damaged, examine, hold_against_peers, hold_
 from actors.runtime.supervision import GiveUp, RestartHistory, SupervisionSpec, after_failure
 from actors.runtime.suspects import Suspects
 from actors.runtime.timers import Timers
-from actors.runtime.turn import Turns, TurnVoid
+from actors.runtime.turn import Turns
+from actors.runtime.void import TurnVoid
 from actors.runtime.world import REAL, STORE, World
 from actors.store.head import Head, head_path
 from actors.store.placement import Placement

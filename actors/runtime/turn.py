@@ -20,11 +20,12 @@ from actors.directory.messages import ReactionFailed
 from actors.directory.reaction import On
 from actors.directory.subscriptions import Subscriptions
 from actors.messaging.codec import CannotDecode, envelope_from, moment
-from actors.messaging.envelope import COMMAND, EVENT, HERE, OPERATOR, TIMER, Envelope
+from actors.messaging.envelope import COMMAND, EVENT, OPERATOR, TIMER, Envelope
 from actors.messaging.frames import FrameContent
 from actors.messaging.message import Tick
 from actors.messaging.system_messages import Failed, LinesSeen
 from actors.runtime.clock import Clock, Ids
+from actors.runtime.crossing import Crossing
 from actors.runtime.dispatch import Dispatch
 from actors.runtime.effects import CLIENT, OUTBOX, UNLOGGED, Effects
 from actors.runtime.inprocess import InProcessSystem
@@ -36,11 +37,11 @@ from actors.runtime.retries import Backoff, Parked, Retries, conversation
 from actors.runtime.seals import Seals
 from actors.runtime.service import Answer, Observed, Record, Service
 from actors.runtime.timers import Timers
+from actors.runtime.void import UNPACKABLE, TurnTooLong, TurnVoid
 from actors.runtime.waiters import Waiters
 from actors.store.placement import Placement
 from actors.store.session import StoreFailed
 from actors.store.sqlite import SqliteSession
-from actors.vocabulary.slots import slot_in
 
 TIMERS_PER_TURN: Final = 512
 CAREFUL_TURNS: Final = 50  # turns with savepoints after a handler has raised: failures come in flocks
@@ -49,26 +50,10 @@ DIRECTORY: Final = "directory"  # the actor whose table `Subscriptions` mirrors
 SENDER: Final = Envelope._fields.index("sender")
 END_OF_TURN: Final = Tick()
 NO_HANDLER: Final = "it has no handler for this message"
-# What packing raises for a message whose fields are not what its class says, or are too large for the wire.
-UNPACKABLE: Final = (TypeError, ValueError, OverflowError, KeyError, AttributeError)
 
 
 class HandlerFailed(Exception):
     """A handler raised in a turn without savepoints: the turn is run again with one for every handler."""
-
-
-class TurnVoid(Exception):
-    """The turn can't come to its end though the store is well; the text says why.
-
-    Its inputs are run again one by one, and the one that is to blame goes to the dead letters.
-    """
-
-
-class TurnTooLong(TurnVoid):
-    """More messages than a turn may handle came of these inputs."""
-
-    def __init__(self, budget: int) -> None:
-        super().__init__(f"it led to more than {budget:,} messages in one turn")
 
 
 @dataclass(slots=True)
@@ -103,7 +88,7 @@ class Turns:
         self._clock = clock
         self._ids = ids
         self._chance = chance
-        self._placement = placement
+        self._crossing = Crossing(cell, placement, links, system.hosts)
         self.whole = placement.whole  # every service is here, and only slots decide
         self._own_slots = own_slots
         self._immediate = immediate_retries
@@ -118,7 +103,6 @@ class Turns:
         self._overdue: list[tuple[str, Record]] = []  # lines that an observer could not take before
         self._from_elsewhere: dict[str, list[Record]] = {}  # other cells' lines for the observers here, not yet taken
         self._witnessed: list[Record] = []  # all of them in this turn
-        self._published_over: set[tuple[str, str]] = set()  # this turn's events that have gone to other cells
         self._doomed: list[str] = []  # actors that a drill ends with this turn
         self._turn = 0
         self._careful = False  # in this turn every handler runs in a savepoint
@@ -174,7 +158,7 @@ class Turns:
         self.waiters.begin()
         self._overdue, self._doomed = [], []
         self._from_elsewhere, self._witnessed = {}, []
-        self._published_over = set()
+        self._crossing.begin()
         handled = 0
         session.begin()
         for envelope in starting or ():
@@ -363,7 +347,7 @@ class Turns:
         while mail:
             target, envelope, on = mail.popleft()
             if not self.whole and not envelope.target and not self._system.hosts(target):
-                self._publish_over(target, envelope)
+                self._crossing.publish(target, envelope)
                 continue
             handled += 1
             if handled > budget:
@@ -564,38 +548,11 @@ class Turns:
                 self._replies.append(envelope)
             elif target[:7] == OUTBOX:
                 self._outboxes.add(envelope)
-            elif (envelope.slot == HERE or envelope.slot in self._own_slots) and (
-                self.whole or self._system.hosts(target)
-            ):
+            elif self._crossing.is_here(envelope):
                 mail.append((target, envelope, None))
             else:
-                self._send_over(envelope)
+                self._crossing.send(envelope)
         effects.outgoing = []
-
-    def _send_over(self, envelope: Envelope) -> None:
-        """To an actor in another cell: that of its slot, or of the payment's where it has none."""
-        slot = envelope.slot
-        if slot == HERE:
-            slot = slot_in(envelope.payment_id) if envelope.payment_id else 0
-        try:
-            self._links.add(self._placement.cell_for(envelope.target, slot), envelope)
-        except UNPACKABLE as error:
-            raise TurnVoid(f"it led to a message that can't be sent ({type(error).__name__}: {error})") from error
-
-    def _publish_over(self, subscriber: str, envelope: Envelope) -> None:
-        """An event to a subscriber in another cell, where all of its reactions to it are found: so it goes but once.
-
-        One that is about no payment goes to every cell of the subscriber's.
-        """
-        envelope = envelope._replace(target=subscriber)
-        if (subscriber, envelope.message_id) in self._published_over:
-            return
-        self._published_over.add((subscriber, envelope.message_id))
-        if envelope.payment_id:
-            self._send_over(envelope)
-            return
-        for cell in self._placement.cells_of(subscriber):
-            self._links.add(cell, envelope)
 
     def _catch_up(self, lines: int) -> None:
         """Let subscribers that are behind read on; at the log's end they are live again."""
@@ -623,8 +580,8 @@ class Turns:
 
     def _observe(self, observer: str, records: list[Record]) -> None:
         """Give an observer the log's lines; a line it can't take is buried alone, the others are observed."""
-        if not (self.whole or self._system.is_service(observer)):
-            self._let_see(observer, records)
+        if not self._crossing.subscribes_here(observer):
+            self._crossing.let_see(observer, records)
             return
         tick = Envelope("", Observed(records=tuple(records)), TIMER, DIRECTORY, observer)
         if not self._careful:
@@ -655,20 +612,6 @@ class Turns:
             return
         session.release()
         self._take()
-
-    def _let_see(self, observer: str, records: list[Record]) -> None:
-        """Send lines to an observer that lives in other cells: each line to that of its payment."""
-        by_cell: dict[str, list[Record]] = {}
-        for record in records:
-            if record.envelope.payment_id:
-                cell = self._placement.cell_for(observer, slot_in(record.envelope.payment_id))
-                by_cell.setdefault(cell, []).append(record)
-        for cell, lines in by_cell.items():
-            try:
-                for envelope in seen(observer, self._cell, lines):
-                    self._links.add(cell, envelope)
-            except UNPACKABLE as error:
-                raise TurnVoid(f"it led to a message that can't be sent ({type(error).__name__}: {error})") from error
 
     def _as_letter(self, observer: str, record: Record) -> Envelope | None:
         """The whole line, where it is of another cell's log and so can't be found in this one when it is retried."""
