@@ -121,7 +121,7 @@ def read_manifest(backup: Path) -> dict[str, Any]:
     except OSError as error:
         raise CommandFailed(f"the manifest {path} can't be read ({error.strerror}); take another backup") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CommandFailed(f"{path} is not what a backup writes; take another backup") from error
+        raise CommandFailed(f"{path} can't be read as what a backup writes; take another backup") from error
     if version != FORMAT or not isinstance(files, list):
         raise CommandFailed(f"the backup {backup} is of format {version}, this program knows {FORMAT}")
     return dict(manifest)

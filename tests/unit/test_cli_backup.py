@@ -18,7 +18,7 @@ def test_a_manifest_of_garbage_is_told_in_words(tmp_path: Path, content: bytes) 
     (tmp_path / MANIFEST).write_bytes(content)
     with pytest.raises(CommandFailed) as refused:
         read_manifest(tmp_path)
-    assert str(refused.value) == f"{tmp_path / MANIFEST} is not what a backup writes; take another backup"
+    assert str(refused.value) == f"{tmp_path / MANIFEST} can't be read as what a backup writes; take another backup"
 
 
 def test_a_file_is_no_backup(tmp_path: Path) -> None:
