@@ -6,11 +6,12 @@ In the environment `ledger.hold_seconds` is `PAYSAGA_LEDGER__HOLD_SECONDS`.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -36,7 +37,16 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-GroupOfServices = Annotated[str, StringConstraints(pattern=r"^[a-z]+(\+[a-z]+)*(:([1-9]|[1-5][0-9]|6[0-4]))?$")]
+def _group(text: str) -> str:
+    if not re.fullmatch(r"[a-z]+(\+[a-z]+)*(:([1-9]|[1-5][0-9]|6[0-4]))?", text):
+        raise ValueError(
+            "a group is services joined by +, with the number of its cells (1 to 64) after a colon if it is not one,"
+            " such as ledger+aml or payment:2"
+        )
+    return text
+
+
+GroupOfServices = Annotated[str, AfterValidator(_group)]
 
 
 class TopologySettings(Section):
@@ -410,4 +420,5 @@ def _sentence(error: ValidationError) -> str:
     if isinstance(first["input"], dict):  # several settings that don't fit each other; the sentence names them
         return f"setting {where}: {first['msg'].removeprefix('Value error, ')}"
     shown = repr(first["input"])
-    return f"setting {where}: {first['msg']}, not {shown if len(shown) <= 200 else shown[:200] + '…'}"
+    said = first["msg"].removeprefix("Value error, ").replace("a valid tuple", "a list")
+    return f"setting {where}: {said}, not {shown if len(shown) <= 200 else shown[:200] + '…'}"

@@ -70,40 +70,40 @@ def process_or_actor(text: str) -> str:
 
 def seconds(text: str) -> float:
     """A span of time in seconds, more than nothing."""
-    value = float(text)
-    if not 0 < value < 10**9:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
+    value = _number(text)
+    if value is None or not 0 < value < 10**9:
+        raise argparse.ArgumentTypeError(f"{text[:20]} is not a number of seconds above 0")
     return value
 
 
 def count(text: str) -> int:
     """A whole number from 1."""
-    value = int(text)
-    if not 1 <= value <= LARGEST_COUNT:
+    value = _whole(text)
+    if value is None or not 1 <= value <= LARGEST_COUNT:
         raise argparse.ArgumentTypeError(f"{text[:20]} is not a whole number from 1 to {LARGEST_COUNT}")
     return value
 
 
 def few(text: str) -> int:
     """A whole number from 1 to 64."""
-    value = int(text)
-    if not 1 <= value <= 64:
+    value = _whole(text)
+    if value is None or not 1 <= value <= 64:
         raise argparse.ArgumentTypeError(f"{text[:20]} is not a whole number from 1 to 64")
     return value
 
 
 def seed(text: str) -> int:
     """A seed: a whole number from 0."""
-    value = int(text)
-    if not 0 <= value < 2**63:
-        raise argparse.ArgumentTypeError(f"{text[:30]} is no seed, a whole number from 0")
+    value = _whole(text)
+    if value is None or not 0 <= value < 2**63:
+        raise argparse.ArgumentTypeError(f"{text[:30]} is no seed, a whole number from 0 to 2^63 - 1")
     return value
 
 
 def factor(text: str) -> float:
     """A number from 0 to 100."""
-    value = float(text)
-    if not 0 <= value <= 100:
+    value = _number(text)
+    if value is None or not 0 <= value <= 100:
         raise argparse.ArgumentTypeError(f"{text[:20]} is not a number from 0 to 100")
     return value
 
@@ -126,9 +126,9 @@ def reason(text: str) -> str:
 
 def offset(text: str) -> int:
     """A position in the log: a whole number from 0."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a position in the log, a whole number from 0")
+    value = _whole(text)
+    if value is None or value < 0:
+        raise argparse.ArgumentTypeError(f"{text[:30]} is not a position in the log, a whole number from 0")
     return value
 
 
@@ -152,3 +152,17 @@ def setting(text: str) -> tuple[str, str]:
     if not separator or not name.strip():
         raise argparse.ArgumentTypeError(f"{text!r} is not key=value, such as ledger.hold_seconds=3600")
     return name.strip(), value.strip()
+
+
+def _whole(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

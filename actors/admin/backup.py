@@ -57,7 +57,9 @@ def back_up(data: Path, target: Path, *, progress: Progress = unwatched) -> dict
     stores = [Path("cells", cell, "store.db") for cell in cells_of(data)]
     if not stores:
         raise CommandFailed(f"nothing is stored in {data}, so there is nothing to back up")
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    if target.exists() and not target.is_dir():
+        raise CommandFailed(f"{target} is a file; name a directory that is empty or does not exist")
+    if target.exists() and any(target.iterdir()):
         raise CommandFailed(f"{target} has something in it; name a directory that is empty or does not exist")
     files = stores + [path.relative_to(data) for path in sorted(data.glob("rail/*.db"))]
     try:
@@ -114,10 +116,12 @@ def read_manifest(backup: Path) -> dict[str, Any]:
         version, files = manifest["format"], manifest["files"]
         if version == FORMAT:
             _touch(manifest)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise CommandFailed(f"{backup} is no backup, or one that was not finished: there is no {MANIFEST}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CommandFailed(f"the manifest {path} can't be read ({error}); take another backup") from error
+    except OSError as error:
+        raise CommandFailed(f"the manifest {path} can't be read ({error.strerror}); take another backup") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CommandFailed(f"{path} can't be read as what a backup writes; take another backup") from error
     if version != FORMAT or not isinstance(files, list):
         raise CommandFailed(f"the backup {backup} is of format {version}, this program knows {FORMAT}")
     return dict(manifest)

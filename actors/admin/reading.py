@@ -220,7 +220,7 @@ class Reading:
 
 
 def cells_of(data: Path) -> list[str]:
-    """The cells that have a store in a data directory, by number."""
+    """The cells that have a store in a data directory, by name and number."""
     return [path.parent.name for path in sorted(data.glob("cells/*/store.db"), key=_by_number)]
 
 
@@ -245,6 +245,7 @@ def base32(number: int, width: int) -> str:
     return digits
 
 
-def _by_number(path: Path) -> tuple[int, str]:
-    found = re.search(r"\d+$", path.parent.name)
-    return (int(found[0]) if found else 0, path.parent.name)
+def _by_number(path: Path) -> tuple[str, int]:
+    name = path.parent.name
+    found = re.search(r"\d+$", name)
+    return (name[: found.start()], int(found[0])) if found else (name, 0)

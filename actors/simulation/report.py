@@ -33,10 +33,10 @@ def document(total: Total) -> dict[str, Any]:
     }
 
 
-def again(seed: int, plan: Plan) -> str:
-    """The command that runs a seed again."""
+def again(seed: int, plan: Plan, number: int = 1) -> str:
+    """The command that runs a seed again, or `number` of them from there on."""
     standard = Plan()
-    parts = [f"python system.py simulate --seed {seed} --seeds 1"]
+    parts = [f"python system.py simulate --seed {seed} --seeds {number}"]
     if plan.payments != standard.payments:
         parts.append(f"--payments {plan.payments}")
     if plan.flow:

@@ -179,7 +179,8 @@ def _other_layout(recorded: Placement, wanted: Placement) -> str:
         )
     return (
         f"this data directory is laid out for the cells {', '.join(recorded.names)}, the configuration asks for"
-        f" {', '.join(wanted.names)}: start with the topology of its first start, or in another data directory"
+        f" {', '.join(wanted.names)}: use --config to start with the topology of its first start, or in another data"
+        " directory"
     )
 
 

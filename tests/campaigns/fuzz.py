@@ -70,12 +70,22 @@ def by_mutation(name: str, seconds: float, seed: int) -> int:
     return count
 
 
+def whole_seconds(seconds: float) -> int:
+    """A target's share of the time as libFuzzer takes it; 0 would mean without end."""
+    return max(1, round(seconds))
+
+
 def by_coverage(name: str, seconds: float, seed: int) -> int:
     """The same under atheris, in a process of its own, which it ends itself; how many executions it reports."""
     with tempfile.TemporaryDirectory() as corpus:
         for number, data in enumerate(targets.TARGETS[name][2]):
             (Path(corpus) / str(number)).write_bytes(data)
-        limits = (f"-max_total_time={seconds:.0f}", f"-rss_limit_mb={MEMORY_MB}", "-timeout=20", "-print_final_stats=1")
+        limits = (
+            f"-max_total_time={whole_seconds(seconds)}",
+            f"-rss_limit_mb={MEMORY_MB}",
+            "-timeout=20",
+            "-print_final_stats=1",
+        )
         where = (
             f"-seed={seed}",
             f"-max_len={LONGEST_INPUT}",

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from actors.admin.command_line import main
 from actors.runtime.timers import Timers
+from actors.simulation.run import Total
+from actors.simulation.world import Plan
 from system import process_plan
 
 
@@ -65,3 +69,43 @@ def test_wrong_usage_is_told_in_a_sentence(tmp_path: Path, wrong: tuple[str, str
     status, _, err = simulate(tmp_path, *wrong)
     assert status == 2
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (("--cells", "2", "--topology", "isolated"), "--cells goes with --topology partitioned"),
+        (("--seeds", "2", "--forever"), "not allowed with argument"),
+        (("--seed", "x"), "x is no seed, a whole number from 0"),
+        (("--intensity", "much"), "much is not a number from 0 to 100"),
+    ],
+)
+def test_options_that_would_be_ignored_or_misread_are_refused(
+    tmp_path: Path, wrong: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody who asks for two cells must not get nine without a word."""
+    status, _, err = simulate(tmp_path, *wrong)
+    assert status == 2
+    assert said in err + capsys.readouterr().err  # the parser speaks to the process's own
+
+
+def test_an_interrupted_run_names_the_command_that_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all its options: the same seed is another world with others."""
+
+    def interrupted(seeds: Any, plan: Plan, *, jobs: int, told: Any, total: Total) -> None:
+        total.seeds = 2
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("actors.simulation.run.simulate_all", interrupted)
+    status, out, err = simulate(
+        tmp_path, "--seed", "7", "--seeds", "5", "--payments", "40", "--flow", "choreographed", "--topology", "isolated"
+    )
+    assert (status, out) == (130, "")
+    assert "interrupted after 2 worlds; go on with: python system.py simulate --seed 9 --seeds 3 --payments 40" in err
+    assert err.rstrip().endswith("--flow choreographed --topology isolated")
+
+
+def test_a_short_span_is_shown_in_a_unit_that_shows_it(tmp_path: Path) -> None:
+    """Half a minute is not `0.0 h`."""
+    _, out, _ = simulate(tmp_path, "--seed", "3", *SMALL)
+    assert re.search(r"^simulated time +[1-9][\d.]* (s|min) in ", out, re.MULTILINE)

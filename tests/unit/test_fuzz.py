@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.campaigns import targets
-from tests.campaigns.fuzz import mutated
+from tests.campaigns.fuzz import mutated, whole_seconds
 
 BYTES = 1 << 16
 MEMORY_FACTOR = 100  # an empty array is one byte on the wire and seventy in memory
@@ -68,3 +68,8 @@ def test_the_same_seed_makes_the_same_inputs() -> None:
     """A finding can be had again."""
     first, second = random.Random(5), random.Random(5)
     assert [mutated(b"seed", first) for _ in range(20)] == [mutated(b"seed", second) for _ in range(20)]
+
+
+def test_a_short_campaign_gives_each_target_a_second_and_not_for_ever() -> None:
+    """libFuzzer takes no time at all for all the time there is."""
+    assert [whole_seconds(seconds) for seconds in (0.01, 0.5, 1.4, 26.25)] == [1, 1, 1, 26]

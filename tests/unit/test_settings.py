@@ -143,3 +143,20 @@ def test_settings_of_a_system_never_started_are_refused(tmp_path: Path) -> None:
     """In a sentence that says what to do."""
     with pytest.raises(BadSettings, match="start the system"):
         effective_settings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        ('["aml:0"]', "setting topology.groups.0: a group is services joined by +"),
+        ('["aml+"]', "such as ledger+aml or payment:2, not 'aml+'"),
+        ('"aml"', "setting topology.groups: Input should be a list, not 'aml'"),
+        ("[]", "isolated needs groups"),
+    ],
+)
+def test_a_wrong_group_is_told_in_words(tmp_path: Path, groups: str, said: str) -> None:
+    """A pattern or a word of Python tells an operator nothing."""
+    with pytest.raises(BadSettings) as refused:
+        read_settings(config(tmp_path, f'[topology]\nname = "isolated"\ngroups = {groups}\n'))
+    assert said in str(refused.value)
+    assert "^" not in str(refused.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from actors.admin import arguments as kinds
 from actors.admin.command import DONE, Command, CommandFailed, Invocation
@@ -13,22 +14,22 @@ def show(invocation: Invocation) -> int:
     with invocation.reading() as reading:
         subscriptions = reading.subscriptions()
     columns = ("subscriber", "cell", ">offset", ">lag", "events", "no longer")
-    rows = [
-        (
-            each["subscriber"],
-            each["cell"],
-            each["offset"],
-            each["lag"],
-            ", ".join(each["events"]),
-            ", ".join(each["inactive"]),
-        )
-        for each in subscriptions
-    ]
     invocation.screen.show(
         {"subscriptions": subscriptions},
-        lambda _: invocation.screen.table(columns, rows, empty="nobody subscribes to anything"),
+        lambda _: invocation.screen.table(columns, _rows(subscriptions), empty="nobody subscribes to anything"),
     )
     return DONE
+
+
+def _rows(subscriptions: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """A subscriber's cells together; the events, which are many, once, unless another cell has others."""
+    rows, before = [], None
+    for each in sorted(subscriptions, key=lambda each: each["subscriber"]):
+        what = (each["subscriber"], each["events"], each["inactive"])
+        events = ("", "") if what == before else (", ".join(each["events"]), ", ".join(each["inactive"]))
+        rows.append((each["subscriber"], each["cell"], each["offset"], each["lag"], *events))
+        before = what
+    return rows
 
 
 def replay(invocation: Invocation) -> int:

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.admin import arguments as kinds
-from actors.admin.command import DONE, VIOLATED, Command, Interrupted, Invocation
+from actors.admin.command import DONE, VIOLATED, WRONG_USAGE, Command, CommandFailed, Interrupted, Invocation
 
 if TYPE_CHECKING:
     from actors.simulation.run import Total
@@ -23,7 +23,9 @@ def simulate(invocation: Invocation) -> int:
     from actors.simulation.world import Plan
 
     given, screen = invocation.arguments, invocation.screen
-    plan = Plan(given.payments, given.flow, given.cells, given.topology, given.intensity)
+    if given.cells is not None and given.topology != "partitioned":
+        raise CommandFailed("--cells goes with --topology partitioned; leave one of them out", WRONG_USAGE)
+    plan = Plan(given.payments, given.flow, given.cells or Plan().cells, given.topology, given.intensity)
     first = fresh_seed() if given.seed is None else given.seed
     number = None if given.forever else given.seeds
     # One world needs one process; importing the system in others takes them as long as a world or two.
@@ -41,10 +43,9 @@ def simulate(invocation: Invocation) -> int:
             simulate_all(seeds_from(first, number), plan, jobs=jobs, told=told, total=total)
         except KeyboardInterrupt:
             if not given.forever:
-                raise Interrupted(
-                    f"interrupted after {total.seeds} worlds; go on with: python system.py simulate"
-                    f" --seed {first + total.seeds}"
-                ) from None
+                done = "1 world" if total.seeds == 1 else f"{total.seeds} worlds"
+                command = report.again(first + total.seeds, plan, given.seeds - total.seeds)
+                raise Interrupted(f"interrupted after {done}; go on with: {command}") from None
     document = report.document(total)
     screen.show(document, lambda _: _table(invocation, total, document))
     return VIOLATED if total.violations else DONE
@@ -60,7 +61,7 @@ def _table(invocation: Invocation, total: Total, document: dict[str, Any]) -> No
         ("messages", f"{total.messages:,} in {total.turns:,} turns, {total.commits:,} commits"),
         ("frames", f"{total.frames:,} between processes"),
         ("checks", f"{total.checks:,} of payments, after {total.commits:,} commits"),
-        ("simulated time", f"{total.simulated_seconds / 3600:,.1f} h in {total.seconds:,.1f} s"),
+        ("simulated time", f"{_span(total.simulated_seconds)} in {total.seconds:,.1f} s"),
         ("digest", next(iter(total.digests.values())) if len(seeds) == 1 else None),
     ])  # fmt: skip
     screen.table(("payments", ">number"), sorted(total.statuses.items()))
@@ -72,18 +73,26 @@ def _table(invocation: Invocation, total: Total, document: dict[str, Any]) -> No
         screen.say("no promise was broken")
 
 
+def _span(seconds: float) -> str:
+    """A span of time in the unit that shows it."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:,.1f} h"
+
+
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=kinds.seed, metavar="N", help="the first world's seed; default: a fresh one")
-    parser.add_argument(
+    number = parser.add_mutually_exclusive_group()
+    number.add_argument(
         "--seeds", type=kinds.count, metavar="N", default=10, help="worlds, one seed after the other; default: 10"
     )
-    parser.add_argument("--forever", action="store_true", help="worlds until it is interrupted")
+    number.add_argument("--forever", action="store_true", help="worlds until it is interrupted")
     parser.add_argument(
         "--payments", type=kinds.count, metavar="N", default=500, help="payments in a world; default: 500"
     )
     parser.add_argument("--flow", choices=kinds.FLOWS, help="default: both, in the same world")
     parser.add_argument("--topology", choices=kinds.TOPOLOGIES, default="partitioned", help="default: partitioned")
-    parser.add_argument("--cells", type=kinds.few, metavar="N", default=3, help="cells, if partitioned; default: 3")
+    parser.add_argument("--cells", type=kinds.few, metavar="N", help="cells, if partitioned; default: 3")
     parser.add_argument(
         "--intensity", type=kinds.factor, metavar="X", default=1.0, help="multiplies every fault; 0: none; default: 1"
     )
