@@ -138,6 +138,12 @@ def test_a_mail_that_failed_after_the_end_leaves_the_payment_ended() -> None:
     assert follow(completed, [line("needs_attention", failed("ReturnReceived"))]).status == "needs_attention"
 
 
+def test_a_mail_that_fails_before_the_end_is_heard_of_calls_nobody() -> None:
+    """The end of another cell may be on its way still: the call would have the last word, for it is younger."""
+    under_way = Standing(status="executing")
+    assert follow(under_way, [line("needs_attention", failed("PaymentCompleted"))]) is under_way
+
+
 @pytest.mark.parametrize(
     ("status", "flow", "unanswered", "expected"),
     [
