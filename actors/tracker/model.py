@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MOVING: Final = ("received", "debiting", "screening", "executing", "compensating")
 FINAL: Final = frozenset({"completed", "rejected", "cancelled", "returned"})
 OBSERVER: Final = "tracker"
+CALL: Final = "PaymentNeedsAttention"  # what followers alone react to; itself it calls a person
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 RARE: Final = frozenset({"held", "needs_attention", "rejected", "cancelled", "returned"})
 STATUSES: Final = (*MOVING, "held", "completed", "rejected", "cancelled", "returned", "needs_attention")
@@ -126,17 +127,18 @@ def _asks_again(envelope: Envelope) -> bool:
 def _calls_for_nothing(message: Message, status: str, heard: str) -> bool:
     """Whether nobody is needed though the message calls for a person; `heard` is the last that was heard before.
 
-    A reaction to a payment's end failed: a mail or a copy is missing, the payment is not, whether that end has been
-    heard of or is still on its way from another cell. The tracker itself could not take a line that would be no
-    news. Or the deadline had passed just before somebody was heard, in the same turn.
+    A reaction to a payment's end, or to a call for a person, failed: a mail or a copy is missing, the payment is not,
+    whether that end has been heard of or is still on its way from another cell. The tracker itself could not take a
+    line that would be no news. Or the deadline had passed just before somebody was heard, in the same turn.
     """
     if isinstance(message, PaymentStalled):
         return message.last_message != heard
     failed = codec.type_names.get(getattr(message, "event_type", ""))
     if failed is None:
         return False
-    watched = getattr(message, "subscriber", "") == OBSERVER
-    return failed.progress not in MOVES[status] if watched else failed.progress in FINAL
+    if getattr(message, "subscriber", "") == OBSERVER:
+        return failed.progress not in MOVES[status]
+    return failed.progress in FINAL or failed.__name__ == CALL
 
 
 def _ends_what_moves(progress: str | None, status: str) -> bool:
