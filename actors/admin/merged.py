@@ -1,11 +1,14 @@
-"""The stores of services that live apart, read as one: a copy in memory of what checks look at."""
+"""The stores of services that live apart, read as one: a copy of what checks look at, and what is between them."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from actors.messaging.codec import CannotDecode, envelope_from, unpack
+from actors.messaging.system_messages import LinesSeen
+from actors.runtime.lines import records_in
 from actors.store.session import Parameters, Reader, Row
 
 # What rules about a payment as a whole speak of; each table has its rows in the cells of one service.
@@ -56,3 +59,31 @@ class MergedReader:
         if rows:
             marks = ", ".join("?" * len(rows[0]))
             self._connection.executemany(f"INSERT INTO {schema}.{name} VALUES ({marks})", rows)
+
+
+def between(cells: Mapping[str, Reader]) -> set[str]:
+    """Payments of which something has left one cell and not reached another: what these know of them differs, rightly.
+
+    The messages of all rooms must have been loaded.
+    """
+    taken = {
+        (peer, cell): last_in
+        for cell, reader in cells.items()
+        for peer, last_in in reader.all("SELECT peer, last_in FROM links_state")
+    }
+    found: set[str] = set()
+    for cell, reader in cells.items():
+        for peer, number, packed in reader.all("SELECT peer, number, envelope FROM links_out"):
+            if number > taken.get((cell, peer), 0):
+                found |= _payments_in(packed)
+    return found
+
+
+def _payments_in(packed: bytes) -> set[str]:
+    try:
+        envelope = envelope_from(unpack(packed))
+        if isinstance(envelope.message, LinesSeen):
+            return {record.envelope.payment_id for record in records_in(envelope.message)}
+    except CannotDecode:
+        return set()
+    return {envelope.payment_id}

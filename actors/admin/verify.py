@@ -12,12 +12,12 @@ import contextlib
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from actors.admin.merged import MergedReader
+from actors.admin.merged import MergedReader, between
 from actors.admin.reading import Reading, cells_of
 from actors.messaging.codec import CannotDecode
 from actors.store.head import head_path, read_head
@@ -53,12 +53,14 @@ class Found(NamedTuple):
 class Check(NamedTuple):
     """One thing that must hold: what it looks at is counted by `number`, its exceptions are found by `sql`.
 
-    `sql` yields payment id and sentence; tables of the rail's journal are `rail.…`.
+    `sql` yields payment id and sentence; tables of the rail's journal are `rail.…`. `always`: it holds in all cells
+    together at every moment, also for a payment of which something is on its way between them.
     """
 
     name: str
     number: str
     sql: tuple[str, ...]
+    always: bool = False
 
 
 _JOINED: Final = """FROM tracker_payments t
@@ -74,6 +76,7 @@ CHECKS: Final = (
             f"""SELECT payment_id, 'the rail executed it ' || count(*) || ' times' FROM rail.instructions
                 WHERE state IN {PAID} GROUP BY payment_id HAVING count(*) > 1""",
         ),
+        always=True,
     ),
     Check(
         "completed exactly if executed and posted",
@@ -149,6 +152,7 @@ CHECKS: Final = (
                 FROM rail.instructions r LEFT JOIN aml_screenings s ON s.screening_id = r.payment_id
                 WHERE coalesce(s.verdict, '') <> 'cleared'""",
         ),
+        always=True,
     ),
     Check(
         "every accepted payment ends or waits for a person, with a reason",
@@ -224,6 +228,8 @@ def look_at(
     With `now`, payments whose deadline has long passed are found too. `heads` are the ends of the cells' seals as
     noted outside. Where not every cell hosts every service (`whole`), a payment is looked at in all of them as one.
     """
+    from actors.assembly import load_messages
+
     counted: Counter[str] = Counter()
     found: list[Found] = []
 
@@ -234,15 +240,19 @@ def look_at(
             found.append(_unreadable(what, error))
             counted[PAGES] += 1
 
-    def payments(reader: Reader) -> list[Found]:
-        return [*_ledger(reader, counted), *_in_cell(reader, counted, now)]
+    def payments(reader: Reader, unsettled: Set[str] = frozenset()) -> list[Found]:
+        return [*_ledger(reader, counted), *_in_cell(reader, counted, now, unsettled)]
+
+    def payments_apart() -> list[Found]:
+        load_messages()
+        return payments(MergedReader(readers), between(cells))
 
     readers = list(cells.values())
     if whole:
         for cell, reader in cells.items():
             look_into(f"the store of {cell}", lambda reader=reader: payments(reader))  # type: ignore[misc]
     else:
-        look_into("a store", lambda: payments(MergedReader(readers)))
+        look_into("a store", payments_apart)
     look_into("a store", lambda: _tree(readers, counted))
     for cell, reader in cells.items():
         look_into(
@@ -267,11 +277,12 @@ def _ledger(reader: Reader, counted: Counter[str]) -> Iterator[Found]:
         yield Found(name, subject[1] if subject[0] == "debit" else None, sentence)
 
 
-def _in_cell(reader: Reader, counted: Counter[str], now: datetime | None) -> Iterator[Found]:
+def _in_cell(reader: Reader, counted: Counter[str], now: datetime | None, unsettled: Set[str]) -> Iterator[Found]:
     for check in CHECKS:
         counted[check.name] += _number(reader, check.number)
         for sql in check.sql:
-            yield from (Found(check.name, row[0], row[1]) for row in reader.all(sql))
+            rows = reader.all(sql)
+            yield from (Found(check.name, *row) for row in rows if check.always or row[0] not in unsettled)
     if now is not None:
         limit = int((now - OVERDUE_GRACE).timestamp() * 1_000_000)
         yield from (Found(CHECKS[-1].name, row[0], row[1]) for row in reader.all(_STUCK, (limit,)))

@@ -194,10 +194,16 @@ class Ledger(Service):
             turn.answer(DebitExpiryReached(debit_id=due.debit_id, facts=due.facts), to=due.reply_to)
 
     def book_return(self, command: BookReturn, turn: Turn) -> None:
-        """Book returned money to the debtor or into suspense, once."""
+        """Book returned money to the debtor or into suspense, once.
+
+        In the choreographed flow nobody would send a refused return again, so one that overtakes its posting fails:
+        it is tried again, and at last a dead letter behind that of the posting.
+        """
         return_id, debit_id = command.return_id, command.debit_id
         earlier = self.store.returned(return_id, debit_id)
         known = self.store.debit(debit_id)
+        if command.facts is not None:
+            model.must_not_overtake(known, return_id)
         account = self.store.account(known.account_id) if known else None
         asked = model.Return(return_id, debit_id, command.reason.code, command.reason.text)
         try:

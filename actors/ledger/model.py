@@ -74,6 +74,10 @@ class ReturnConflict(Refusal):
     """The return can't be booked: nothing was posted, or it was returned already."""
 
 
+class PostingIsMissing(Exception):
+    """What was executed has not been posted: no refusal, but a failure that passes when that is made good."""
+
+
 class AccountNotEmpty(Refusal):
     """Money or a pending debit remains."""
 
@@ -328,6 +332,17 @@ def book_return(asked: Return, known: Debit | None, earlier: Return | None, acco
         suspense = suspense_id(known.currency)
         return Return(return_id, debit_id, CLOSED_DEBTOR_ACCOUNT, text, suspense, suspended=1)
     return asked._replace(account_id=known.account_id)
+
+
+def must_not_overtake(known: Debit | None, return_id: str) -> None:
+    """See that the return of a payment that the bank has executed meets a debit that was posted or never will be.
+
+    Raises:
+        PostingIsMissing: the debit is pending. The posting is a dead letter or has not been delivered: the return is
+            to be tried again after it.
+    """
+    if known is not None and known.state == PENDING:
+        raise PostingIsMissing(f"return {return_id} came before debit {known.debit_id} was posted: post that first")
 
 
 def return_postings(known: Debit, booked: Return) -> tuple[Posting, Posting]:

@@ -35,7 +35,9 @@ CALLED: Final = """SELECT t.payment_id, t.reason_text, r.state FROM tracker_paym
     LEFT JOIN rail.instructions r ON r.payment_id = t.payment_id
     WHERE t.status = 'needs_attention' AND coalesce(r.state, '') <> 'unknown'
     AND coalesce(r.creditor_account, '') <> 'TEST-CONTRADICT'
-    AND t.reason_text NOT LIKE '%(dead letter %'"""  # a letter that is retried doesn't take back the call that it made
+    AND (t.reason_text NOT LIKE '%(dead letter %' OR t.reason_text LIKE 'the reaction of tracker %'
+        OR t.reason_text LIKE 'the reaction of notification %' OR t.reason_text LIKE 'the reaction of replication %')"""
+# A letter that is retried doesn't take back the call that it made, unless it was the tracker's own or of a follower.
 PHASES: Final = {
     "completed": {"completed", "needs_attention"}, "rejected": {"rejected", "needs_attention"},
     "cancelled": {"cancelled", "needs_attention"}, "returned": {"returned", "needs_attention"},

@@ -17,7 +17,6 @@ from actors.vocabulary.reason import NARRATIVE, Reason
 from actors.vocabulary.slots import BadId, slot_in
 
 SWEEP: Final = "sweep"
-STALLED: Final = PaymentStalled.__name__
 EARLY: Final = timedelta(days=1)  # lines of a payment whose order never comes are kept for so long
 SWEEP_LIMIT: Final = 200  # payments that one sweep calls a person for; the next one follows at once
 
@@ -82,8 +81,7 @@ class Tracker(Service):
             patience = self._patience.for_payment(after.status, flow, unanswered=unanswered)
             deadline = None if patience is None else now + patience
             moved_at = now if after.moved_at is turn.now else micros(after.moved_at)
-            # `PaymentStalled` says only that nothing was heard: what is heard later counts, however old.
-            if after.told_at is not None and after.last_type != STALLED:
+            if after.told_at is not None:
                 told_at = now if after.told_at is turn.now else micros(after.told_at)
             if order:
                 writes.add(order, after, moved_at, deadline, told_at)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from actors.messaging import codec
 from actors.messaging.envelope import CHOREOGRAPHED, COMMAND, EVENT
+from actors.tracker.messages import PaymentStalled
 from actors.vocabulary.reason import NARRATIVE, Reason
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 MOVING: Final = ("received", "debiting", "screening", "executing", "compensating")
 FINAL: Final = frozenset({"completed", "rejected", "cancelled", "returned"})
 OBSERVER: Final = "tracker"
+CALL: Final = "PaymentNeedsAttention"  # what followers alone react to; itself it calls a person
+LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 RARE: Final = frozenset({"held", "needs_attention", "rejected", "cancelled", "returned"})
 STATUSES: Final = (*MOVING, "held", "completed", "rejected", "cancelled", "returned", "needs_attention")
 
@@ -71,22 +74,24 @@ def follow(standing: Standing, records: Iterable[Record]) -> Standing:
     event: Message | None = None
     receivers: tuple[str, ...] = ()
     for _, at, envelope, progress, received_by in records:
-        if told_at is not None and at < told_at:  # it comes late, from another cell: the story has gone on since
+        if told_at is not None and at < told_at and not _ends_what_moves(progress, status):
+            continue  # it comes late, from another cell: the story has gone on since
+        heard = standing.last_type if last is None else type(last).__name__
+        if progress == "needs_attention" and _calls_for_nothing(envelope.message, status, heard):
             continue
         if progress is not None and progress in MOVES[status]:
             said = _reason_in(envelope.message)
-            if status in FINAL and _nothing_failed_but_a_follower(envelope.message, status):
-                continue
             if status != "needs_attention" or not _asks_again(envelope):
                 status = progress
                 reason, text = said
-            told_at = at
+            told_at = LONG_AGO if progress == "needs_attention" and _nothing_was_heard(envelope.message) else at
         elif status in FINAL:
             continue
         elif progress == status == "needs_attention":
             said = _reason_in(envelope.message)
             if said[1]:
                 reason, text = said
+            told_at = told_at if _nothing_was_heard(envelope.message) else at
         moved_at = at
         last = envelope.message
         if envelope.kind == EVENT:
@@ -119,16 +124,34 @@ def _asks_again(envelope: Envelope) -> bool:
     return envelope.kind == COMMAND and envelope.causation_id.startswith("timer/")
 
 
-def _nothing_failed_but_a_follower(message: Message, status: str) -> bool:
-    """Whether a reaction to a payment's end failed: a mail or a copy is missing, the payment is not.
+def _calls_for_nothing(message: Message, status: str, heard: str) -> bool:
+    """Whether nobody is needed though the message calls for a person; `heard` is the last that was heard before.
 
-    Or the tracker itself could not take a line that would be no news of a payment with this `status`.
+    A reaction to a payment's end, or to a call for a person, failed: a mail or a copy is missing, the payment is not,
+    whether that end has been heard of or is still on its way from another cell. The tracker itself could not take a
+    line that would be no news. Or the deadline had passed just before somebody was heard, in the same turn.
     """
+    if isinstance(message, PaymentStalled):
+        return message.last_message != heard
     failed = codec.type_names.get(getattr(message, "event_type", ""))
     if failed is None:
         return False
-    watched = getattr(message, "subscriber", "") == OBSERVER
-    return failed.progress not in MOVES[status] if watched else failed.progress in FINAL
+    if getattr(message, "subscriber", "") == OBSERVER:
+        return failed.progress not in MOVES[status]
+    return failed.progress in FINAL or failed.__name__ == CALL
+
+
+def _ends_what_moves(progress: str | None, status: str) -> bool:
+    """Whether a line is a payment's end that has not been heard of yet: younger lines only repeat what led to it."""
+    return progress in FINAL and (status in MOVING or status == "held")
+
+
+def _nothing_was_heard(message: Message) -> bool:
+    """Whether the message says of the payment only that nothing was heard, or that the tracker could not take it.
+
+    What is heard later counts, however old it is: from a cell that was cut off, or from a dead letter.
+    """
+    return isinstance(message, PaymentStalled) or getattr(message, "subscriber", "") == OBSERVER
 
 
 @dataclass(frozen=True, slots=True)

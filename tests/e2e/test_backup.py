@@ -89,9 +89,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installatio
         yield system, place / "backup"
 
 
-def test_a_backup_under_load_has_all_that_was_acknowledged_before_and_a_system_goes_on_from_it(tmp_path: Path) -> None:
-    """All cells and the rail's journals at one moment: nothing on its way between them is lost or doubled."""
-    with Installation(tmp_path / "data") as system:
+@pytest.mark.parametrize("topology", ["partitioned", "isolated"])
+def test_a_backup_under_load_has_all_that_was_acknowledged_before_and_a_system_goes_on_from_it(
+    tmp_path: Path, topology: str
+) -> None:
+    """All stores at one moment: nothing on its way between them is lost or doubled, or found amiss."""
+    with Installation(tmp_path / "data", topology=topology) as system:
         open_accounts(system)
         with Load(system) as load:
             before = set(load.acknowledged)
@@ -100,7 +103,7 @@ def test_a_backup_under_load_has_all_that_was_acknowledged_before_and_a_system_g
         assert after > len(before), "payments were taken meanwhile"
         assert done.json["verify"]["ok"]
         assert system.violations() == []
-    restored = Installation(tmp_path / "elsewhere")
+    restored = Installation(tmp_path / "elsewhere", topology=topology)
     assert restored.run("restore", str(tmp_path / "backup")).status == 0
     assert claims(restored.data) >= before
     with restored as again:

@@ -11,7 +11,7 @@ from actors.aml.messages import BeneficiaryBlocked, BeneficiaryCleared
 from actors.directory.reaction import On
 from actors.disbursement.messages import PaymentInitiated
 from actors.execution.messages import ExecutionRejected, ExecutionStopped, PaymentExecuted, ReturnReceived
-from actors.ledger import queries
+from actors.ledger import model, queries
 from actors.ledger.actor import Ledger
 from actors.ledger.messages import (
     AccountClosed,
@@ -317,6 +317,25 @@ def test_a_return_of_what_was_not_posted_books_nothing_and_may_be_sent_again(led
     assert balances(ledger) == ("10.00", "5.00", "5.00")
     ledger.tell(PostDebit(debit_id=P1))
     assert isinstance(ledger.tell(command).answers[0], ReturnBooked)
+
+
+def test_a_return_that_overtakes_its_posting_fails_and_is_booked_when_it_is_tried_again(ledger: ServiceBench) -> None:
+    """Where the posting is a dead letter, a refusal would lose the debtor's money; found by the simulator."""
+    ledger.tell(DEBIT)
+    command = BookReturn(return_id="R-1", debit_id=P1, reason=Reason("AC04", "closed"), facts=FACTS)
+    with pytest.raises(model.PostingIsMissing, match="came before debit P1-00 was posted"):
+        ledger.tell(command)
+    ledger.tell(PostDebit(debit_id=P1, facts=FACTS))
+    assert isinstance(ledger.tell(command).answers[0], ReturnBooked)
+    assert balances(ledger) == ("10.00", "0.00", "10.00")
+
+
+def test_a_return_of_what_was_voided_is_refused_whoever_says_it(ledger: ServiceBench) -> None:
+    """That will never be made good: a person must look."""
+    ledger.tell(DEBIT)
+    ledger.tell(VOID)
+    turn = ledger.tell(BookReturn(return_id="R-1", debit_id=P1, reason=Reason("AC04", "closed"), facts=FACTS))
+    assert isinstance(turn.answers[0], PostingRefused)
 
 
 @pytest.mark.parametrize("statement", ["UPDATE postings SET amount = 0", "DELETE FROM postings"])

@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 
 from actors.assembly import load_messages
+from actors.directory.messages import ReactionFailed
 from actors.disbursement.messages import (
+    PaymentCancelled,
     PaymentCompleted,
     PaymentInitiated,
     PaymentNeedsAttention,
     PaymentRejected,
     StartPayment,
 )
+from actors.execution.messages import ExecutionStopped
 from actors.ledger.messages import AccountDebited
 from actors.messaging.envelope import COMMAND, EVENT, Envelope
 from actors.messaging.message import Message
@@ -363,9 +366,71 @@ def test_what_was_heard_of_nothing_for_too_long_is_believed_when_it_is_heard(ben
     begin(bench, order)
     bench.now += timedelta(seconds=60)
     reason = Reason("NARR", "nothing was heard")
-    stalled = PaymentStalled(payment_id=order.payment_id, last_message="x", missing="", reason=reason)
+    stalled = PaymentStalled(payment_id=order.payment_id, last_message="PaymentInitiated", missing="", reason=reason)
     observe(bench, line(bench, order, stalled, "needs_attention"))
     observe(bench, earlier(line(bench, order, PaymentCompleted(order=order), "completed"), 30))
+    assert shown(bench, order)["status"] == "completed"
+
+
+def test_a_call_after_a_silence_is_not_undone_by_what_was_known_before_it(bench: ServiceBench) -> None:
+    """What was heard of nothing may be undone by any line; a reason that somebody gave may not."""
+    order = an_order()
+    begin(bench, order)
+    bench.now += timedelta(seconds=60)
+    (stalled,) = bench.tell(SweepDeadlines(), payment_id="").published
+    observe(bench, line(bench, order, stalled, "needs_attention"))
+    bench.now += timedelta(seconds=60)
+    stuck = PaymentNeedsAttention(order=order, reason=Reason("AB05", "the bank is silent"))
+    observe(bench, earlier(line(bench, order, stuck, "needs_attention"), 1))
+    observe(bench, earlier(debited(bench, order), 5))
+    assert (shown(bench, order)["status"], shown(bench, order)["reason"]) == ("needs_attention", "AB05")
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_an_end_counts_though_a_younger_line_of_another_cell_was_heard_before(
+    bench: ServiceBench, silent: bool
+) -> None:
+    """A gate that is closed says so again to whoever comes late, maybe after the end; found by the simulator."""
+    order = an_order()
+    begin(bench, order)
+    bench.now += timedelta(seconds=60)
+    stopped = ExecutionStopped(instruction_id=order.payment_id, reason=Reason("CUST", "a mistake"), ending="cancelled")
+    observe(bench, earlier(line(bench, order, stopped, "compensating"), 20))
+    if silent:
+        bench.now += timedelta(seconds=60)
+        (stalled,) = bench.tell(SweepDeadlines(), payment_id="").published
+        observe(bench, line(bench, order, stalled, "needs_attention"))
+        assert shown(bench, order)["status"] == "needs_attention"
+    end = PaymentCancelled(order=order, reason=Reason("CUST", "a mistake"))
+    observe(bench, earlier(line(bench, order, end, "cancelled"), 90 if silent else 30))
+    assert shown(bench, order)["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("subscriber", ["tracker", "notification"])
+def test_an_end_that_is_heard_after_a_failure_to_take_it_counts(bench: ServiceBench, subscriber: str) -> None:
+    """The tracker's letter is retried, or the end came over a slower link than the failure of a mail about it."""
+    order = an_order()
+    begin(bench, order, status="executing")
+    bench.now += timedelta(seconds=9)
+    done = line(bench, order, PaymentCompleted(order=order), "completed")
+    missed = ReactionFailed(subscriber=subscriber, event_type="PaymentCompleted", dead_letter_id="D1", cause="x")
+    failed = line(bench, order, missed, "needs_attention")
+    observe(bench, earlier(failed, 1))
+    called = "needs_attention" if subscriber == "tracker" else "executing"
+    assert shown(bench, order)["status"] == called
+    observe(bench, earlier(done, 2))
+    assert shown(bench, order)["status"] == "completed"
+
+
+def test_nobody_is_called_for_a_silence_that_ends_in_the_same_turn(bench: ServiceBench) -> None:
+    """A frame of a cell whose clock is ahead brings the end and passes the deadline; found by the simulator."""
+    order = an_order()
+    begin(bench, order)
+    bench.now += timedelta(seconds=60)
+    turn = bench.tell(SweepDeadlines(), payment_id="")
+    (stalled,) = [event for event in turn.published if isinstance(event, PaymentStalled)]
+    done = line(bench, order, PaymentCompleted(order=order), "completed")
+    observe(bench, earlier(done, 30), line(bench, order, stalled, "needs_attention"))
     assert shown(bench, order)["status"] == "completed"
 
 

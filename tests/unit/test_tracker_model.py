@@ -138,6 +138,18 @@ def test_a_mail_that_failed_after_the_end_leaves_the_payment_ended() -> None:
     assert follow(completed, [line("needs_attention", failed("ReturnReceived"))]).status == "needs_attention"
 
 
+def test_a_mail_that_fails_before_the_end_is_heard_of_calls_nobody() -> None:
+    """The end of another cell may be on its way still: the call would have the last word, for it is younger."""
+    under_way = Standing(status="executing")
+    assert follow(under_way, [line("needs_attention", failed("PaymentCompleted"))]) is under_way
+
+
+def test_a_mail_about_a_call_that_fails_calls_nobody_once_the_payment_has_ended() -> None:
+    """The person was called before that, and has decided; found by the simulator."""
+    ended = Standing(status="rejected")
+    assert follow(ended, [line("needs_attention", failed("PaymentNeedsAttention"))]) is ended
+
+
 @pytest.mark.parametrize(
     ("status", "flow", "unanswered", "expected"),
     [
