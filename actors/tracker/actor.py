@@ -41,6 +41,7 @@ class Tracker(Service):
             moving=self._shortest // _MICROSECOND, executing=timedelta(seconds=executing) // _MICROSECOND
         )
         self._sweeping = False
+        self._early = self._store.has_early()
         context.resources["standing"] = self.standing
 
     def standing(self, payment_id: str, types: Iterable[str]) -> tuple[str, str] | None:
@@ -65,7 +66,8 @@ class Tracker(Service):
         now = micros(turn.now)
         for payment_id, lines in by_payment.items():
             row, records, told_at = known.get(payment_id), lines, 0
-            if lines[0].at is not turn.now:  # lines of this turn are in order; other cells' or a replay's stand first
+            # Lines of this turn are in order; other cells' or a replay's stand first. Those that came early wait.
+            if lines[0].at is not turn.now or (row is None and self._early):
                 row, records = self._in_order(payment_id, row, lines)
             order = None if row else self._order_in(payment_id, records)
             if row:
@@ -99,6 +101,7 @@ class Tracker(Service):
             records = records + self._store.take_early(payment_id)
         elif self._is_here(payment_id):
             self._store.keep_early(payment_id, records)
+            self._early = True
             records = []
         return row, sorted(records, key=_moment)
 

@@ -220,6 +220,10 @@ class TrackerStore:
         rows = [(payment_id, micros(record.at), pack_record(record)) for record in records]
         self._session.write_many("INSERT INTO tracker_early VALUES (?, ?, ?)", rows)
 
+    def has_early(self) -> bool:
+        """Whether any line is kept."""
+        return self._session.one("SELECT 1 FROM tracker_early LIMIT 1") is not None
+
     def take_early(self, payment_id: str) -> list[Record]:
         """The lines kept for a payment whose order is known now; they are kept no longer."""
         rows = self._session.all("SELECT line FROM tracker_early WHERE payment_id = ?", (payment_id,))

@@ -329,6 +329,14 @@ def test_a_line_that_comes_before_its_payments_order_is_kept_until_that_comes(be
     assert (shown(bench, order)["status"], kept(bench)) == ("screening", 0)
 
 
+def test_an_early_line_is_taken_up_by_a_row_that_a_line_of_the_trackers_own_cell_makes(bench: ServiceBench) -> None:
+    """Where the tracker lives together with another service, the first that tells the order may come from there."""
+    order = an_order()
+    observe(bench, earlier(debited(bench, order), 1))
+    observe(bench, started(bench, order))
+    assert (shown(bench, order)["status"], kept(bench)) == ("debiting", 0)
+
+
 def test_lines_of_other_cells_count_in_the_order_of_their_moments(bench: ServiceBench) -> None:
     """Whichever came first."""
     order = an_order()
