@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from actors.messaging.codec import CannotDecode, envelope_from, unpack
 from actors.messaging.system_messages import LinesSeen
 from actors.runtime.lines import records_in
-from actors.store.session import Parameters, Reader, Row
+from actors.store.session import Reader
+from actors.store.sqlite import ConnectionReader
 
 # What rules about a payment as a whole speak of; each table has its rows in the cells of one service.
 TABLES: Final = (
@@ -18,33 +19,16 @@ TABLES: Final = (
 )  # fmt: skip
 
 
-class MergedReader:
+class MergedReader(ConnectionReader):
     """A `Reader` over the rows of several cells, as they were when it was made."""
 
     def __init__(self, readers: Iterable[Reader]) -> None:
         """Copy from `readers`, each in a transaction, with its cell's journal of the rail attached as `rail`."""
-        self._connection = sqlite3.connect(":memory:", isolation_level=None)
+        super().__init__(sqlite3.connect(":memory:", isolation_level=None))
         self._connection.execute("ATTACH ':memory:' AS rail")
         for reader in readers:
             for table in TABLES:
                 self._copy(reader, table)
-
-    def one(self, sql: str, parameters: Parameters = ()) -> Row | None:
-        """The first row, or None."""
-        row: Row | None = self._connection.execute(sql, parameters).fetchone()
-        return row
-
-    def all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """Every row."""
-        return self._connection.execute(sql, parameters).fetchall()
-
-    def each(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
-        """Every row, one after the other."""
-        yield from self._connection.execute(sql, parameters)
-
-    def close(self) -> None:
-        """Forget the copy."""
-        self._connection.close()
 
     def _copy(self, reader: Reader, table: str) -> None:
         schema, _, name = table.rpartition(".")

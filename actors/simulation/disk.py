@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from actors.runtime.marker import MARGIN, Marker
 from actors.store.head import Head
-from actors.store.session import Parameters, Row, StoreFailed
-from actors.store.sqlite import SqliteSession
+from actors.store.session import Row, StoreFailed
+from actors.store.sqlite import ConnectionReader, SqliteSession
 
 WRITES: Final = frozenset(("INSERT", "UPDATE", "DELETE", "COMMIT"))
 
@@ -194,22 +194,8 @@ def commit_fails() -> None:
     raise StoreFailed("OperationalError: disk I/O error")
 
 
-class DiskReader:
+class DiskReader(ConnectionReader):
     """A `Reader` of what stands on a disk; with a bank's journal as `rail`, where one is attached."""
 
     def __init__(self, disk: Disk) -> None:
-        self._connection = disk.connection
-        self._execute = disk.connection.cursor().execute
-
-    def one(self, sql: str, parameters: Parameters = ()) -> Row | None:
-        """See `Reader.one`."""
-        row: Row | None = self._execute(sql, parameters).fetchone()
-        return row
-
-    def all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """See `Reader.all`."""
-        return self._execute(sql, parameters).fetchall()
-
-    def each(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
-        """See `Reader.each`."""
-        yield from self._connection.execute(sql, parameters)
+        super().__init__(disk.connection)

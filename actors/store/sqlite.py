@@ -304,15 +304,11 @@ def uri_to_read(path: Path) -> str:
     return uri
 
 
-class SqliteReader:
-    """A `Reader` on a live cell's file, through a read-only connection: never blocks a turn."""
+class ConnectionReader:
+    """A `Reader` over a connection; whoever makes it sees to it that nobody else writes through that."""
 
-    def __init__(self, path: Path) -> None:
-        try:
-            self._connection = sqlite3.connect(uri_to_read(path), uri=True, isolation_level=None, timeout=5)
-            self._connection.execute("SELECT 1 FROM schema_versions").fetchone()
-        except sqlite3.Error as error:
-            raise StoreRefused(f"the store {path} can't be read ({error})") from error
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
 
     def one(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """The first row, or None."""
@@ -330,3 +326,14 @@ class SqliteReader:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+class SqliteReader(ConnectionReader):
+    """A `Reader` on a live cell's file, through a read-only connection: never blocks a turn."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            super().__init__(sqlite3.connect(uri_to_read(path), uri=True, isolation_level=None, timeout=5))
+            self.one("SELECT 1 FROM schema_versions")
+        except sqlite3.Error as error:
+            raise StoreRefused(f"the store {path} can't be read ({error})") from error
