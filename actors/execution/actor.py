@@ -100,7 +100,8 @@ class Execution(Service):
         if decision is None:
             return
         if Say.CONTRADICTED in decision.says:
-            self._contradict(entry, answer, turn)
+            if not model.outdated(answer.verdict, entry.settled_by):
+                self._contradict(entry, answer, turn)
             return
         if answer.verdict == RETURNED and not self._new_return(entry, answer, turn):
             return

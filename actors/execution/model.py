@@ -125,6 +125,15 @@ def on_answer(state: str, verdict: str) -> Decision | None:
     return RULES.get((state, verdict))
 
 
+def outdated(verdict: str, settled_by: str) -> bool:
+    """Whether the rail's word on a settled instruction is older than what settled it, and contradicts nothing.
+
+    Only a question brings out `not_received`, and none is asked after the rail's own final answer: heard after
+    it, it was said before (a dead letter that was retried). A person's word it does contradict.
+    """
+    return verdict == NOT_RECEIVED and not settled_by
+
+
 def chase(state: str, *, recorded_at: datetime, due: datetime, asked: int, now: datetime, pace: Pace) -> Chase:
     """What it means that an open instruction has no final answer at `now`, after `asked` queries.
 

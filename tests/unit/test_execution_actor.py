@@ -326,6 +326,16 @@ def test_a_rail_that_contradicts_a_person_is_shown(bench: ServiceBench, executed
     assert turn.tasks == []
 
 
+def test_an_answer_from_before_the_final_one_calls_nobody(bench: ServiceBench) -> None:
+    """`not_received` that was a dead letter, retried after the bank had the instruction again and executed it."""
+    bench.tell(PAY)
+    rail_says(bench, EXECUTED)
+    turn = rail_says(bench, NOT_RECEIVED, source=BY_QUERY)
+    assert (turn.answers, turn.tasks) == ([], [])
+    [event] = rail_says(bench, REJECTED).answers
+    assert isinstance(event, ExecutionContradicted)
+
+
 def test_a_rail_that_confirms_a_person_is_heard_in_silence(bench: ServiceBench) -> None:
     """Nothing is announced twice."""
     into_doubt(bench, bench.tell(PAY))
