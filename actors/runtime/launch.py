@@ -170,7 +170,7 @@ def _end_all(data: Path, first: signal.Signals, patience: timedelta = END_PERIOD
         if _wait_until_free(data, min(patience, HEARD_PERIOD)) or (
             is_stopping(data) and _wait_until_free(data, patience - HEARD_PERIOD)
         ):
-            forget_all(data)
+            _see_off(data)
             return
     deadline = time.monotonic() + END_PERIOD.total_seconds()
     while True:
@@ -181,6 +181,14 @@ def _end_all(data: Path, first: signal.Signals, patience: timedelta = END_PERIOD
         if time.monotonic() > deadline:
             left = ", ".join(f"{entry.name} ({entry.pid})" for entry in running_processes(data))
             raise StopFailed(f"the lock of {data} is still held; processes left: {left or 'none on record'}")
+    _see_off(data)
+
+
+def _see_off(data: Path) -> None:
+    """The lock is free as soon as a process that ends has closed its files; it is there for a moment more."""
+    deadline = time.monotonic() + END_PERIOD.total_seconds()
+    while running_processes(data) and time.monotonic() < deadline:
+        time.sleep(0.005)
     forget_all(data)
 
 
