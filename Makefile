@@ -24,7 +24,7 @@ demo: $(STAMP)   ## a throw-away system, a dozen payments of every outcome in bo
 	$(BIN)/python system.py demo
 
 test: $(STAMP)   ## every test, three files at a time: most of them wait for processes
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest
 
 lint: $(STAMP)   ## ruff and mypy --strict
 	$(BIN)/ruff check .
