@@ -23,7 +23,7 @@ stop: $(STAMP)   ## stop the system in ./data
 demo: $(STAMP)   ## a throw-away system, a dozen payments of every outcome in both flows
 	$(BIN)/python system.py demo
 
-test: $(STAMP)   ## every test, three files at a time: most of them wait for processes
+test: $(STAMP)   ## every test
 	$(BIN)/python -m pytest
 
 lint: $(STAMP)   ## ruff and mypy --strict
