@@ -129,8 +129,8 @@ def outdated(verdict: str, settled_by: str) -> bool:
     """Whether the rail's word on a settled instruction is older than what settled it, and contradicts nothing.
 
     Only a question brings out `not_received`, and no new one is put after the rail's own final answer: heard after
-    it, it is taken as said before (a dead letter that was retried). One that waited in the outbox meanwhile may be asked
-    later; a rail that then denies what it executed is not shown. A person's word it does contradict.
+    it, it is taken as said before (a dead letter that was retried). One that waited in the outbox may still be asked
+    later: a rail that then denies what it executed is not shown. A person's word it does contradict.
     """
     return verdict == NOT_RECEIVED and not settled_by
 
