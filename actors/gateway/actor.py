@@ -78,7 +78,7 @@ class GatewayActor(Actor):  # type: ignore[misc]  # thespian ships no types
     def _introduce(self, message: Peers, sender: Any) -> None:
         self.peers = message.addresses
         if self.server:
-            self.server.introduce(message.addresses, time.monotonic())
+            self.server.introduce(message.addresses, time.monotonic(), message.down)
 
     def _take(self, message: Frame, sender: Any) -> None:
         if self.server:

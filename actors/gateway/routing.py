@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -188,11 +188,13 @@ class Routing:
 
     # Cells
 
-    def introduce(self, addresses: Mapping[str, Any], now: float) -> list[str]:
-        """Where the cells are now; returns those that have been replaced."""
+    def introduce(self, addresses: Mapping[str, Any], now: float, down: Collection[str] = ()) -> list[str]:
+        """Where the cells are now, and which of them nobody brings back; returns those that have been replaced."""
         replaced = []
         for lane in self._lanes:
             address = addresses.get(lane.name)
+            if address is None and lane.name in down:
+                self._refuse_all(lane)
             if address == lane.address:
                 continue
             lane.address = address
@@ -256,12 +258,7 @@ class Routing:
         """Give up waiting where it has been too long; to be called about once a second."""
         for lane in self._lanes:
             if lane.lost_at is not None and now - lane.lost_at >= self.bounds.down_seconds:
-                lane.refusing = True
-                while lane.gathered:
-                    client, packed, _, _ = lane.gathered.popleft()
-                    client.outstanding -= 1
-                    self._refuse(client, lane, msgpack.unpackb(packed, strict_map_key=False))
-                lane.gathered_bytes = 0
+                self._refuse_all(lane)
             elif lane.outstanding and now - lane.outstanding.sent_at >= self.bounds.unanswered_seconds:
                 lane.again = True
                 lane.outstanding = replace(lane.outstanding, sent_at=now)
@@ -300,6 +297,15 @@ class Routing:
             gathered.popleft()
         lane.number += 1
         return Outstanding(lane.number, packed, tuple(shares.items()), now)
+
+    def _refuse_all(self, lane: Lane) -> None:
+        """Give back what has gathered, and take no more until the cell is there again."""
+        lane.refusing = True
+        while lane.gathered:
+            client, packed, _, _ = lane.gathered.popleft()
+            client.outstanding -= 1
+            self._refuse(client, lane, msgpack.unpackb(packed, strict_map_key=False))
+        lane.gathered_bytes = 0
 
     def _refuse(self, client: Correspondent, lane: Lane, fields: list[Any]) -> None:
         if client.name not in self._clients:

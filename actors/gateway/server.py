@@ -12,7 +12,7 @@ import select
 import socket
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -180,12 +180,14 @@ class Server:
             self._send(connection, packet(protocol.CONTROLLED, theirs, answer))
             self._resume()
 
-    def introduce(self, addresses: Mapping[str, Any], now: float) -> None:
-        """Take note of where the cells are, and tell the clients which of them have been replaced."""
-        for cell in self.routing.introduce(addresses, now):
+    def introduce(self, addresses: Mapping[str, Any], now: float, down: Collection[str] = ()) -> None:
+        """Take note of where the cells are, and tell the clients which of them have been replaced, or never will be."""
+        for cell in self.routing.introduce(addresses, now, down):
             note = packet(protocol.RESTARTED, cell)
             for connection in list(self._connections.values()):
                 self._send(connection, note)
+        self._hand_out(self.routing.refusals())
+        self._resume()
 
     def tick(self, now: float) -> None:
         """Give up what has waited too long; about once a second."""

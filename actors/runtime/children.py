@@ -49,9 +49,9 @@ class Children(Mapping[str, Child]):
         """Whether all of them serve."""
         return all(child.phase == "ready" for child in self.values())
 
-    def some_stay_down(self) -> bool:
-        """Whether one is down for good."""
-        return any(child.phase in {"given_up", "down"} for child in self.values())
+    def down(self) -> tuple[str, ...]:
+        """Those that are down for good."""
+        return tuple(child.name for child in self.values() if child.phase in {"given_up", "down"})
 
     def addresses(self) -> dict[str, Any]:
         """Where those are that serve."""

@@ -114,11 +114,13 @@ class Refused:
 class Peers:
     """Where the others are: peer name to Thespian address; sent again whenever one is lost or replaced.
 
-    `incarnations` names the newest that is or was ready of each, those that have no address now too.
+    `incarnations` names the newest that is or was ready of each, those that have no address now too; `down` those
+    that nobody brings back.
     """
 
     addresses: dict[str, Any]
     incarnations: dict[str, int] = field(default_factory=dict)
+    down: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,7 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
 
     def _introduce(self) -> None:
         """Tell everybody where the others are."""
-        peers = Peers(self.children.addresses(), self.children.incarnations())
+        peers = Peers(self.children.addresses(), self.children.incarnations(), self.children.down())
         for address in peers.addresses.values():
             self.send(address, peers)
 
@@ -253,6 +253,8 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
         """It stays down: the others serve on, unless nobody can reach them any more."""
         if child.name == GATEWAY_NAME:
             self._stop(now=False, reason=f"{child.name}: {child.reason}")
+        else:
+            self._introduce()
 
     # Stopping
 
@@ -344,7 +346,7 @@ class Supervisor(Actor):  # type: ignore[misc]  # thespian ships no types
     def _status(self) -> dict[str, Any]:
         children, now = self.children, time.monotonic()
         ready = children.are_ready()
-        state = "running" if ready else "degraded" if children.some_stay_down() else "starting"
+        state = "running" if ready else "degraded" if children.down() else "starting"
         return {
             "state": "stopping" if self.shutdown is not None else state,
             "supervisor": os.getpid(),

@@ -185,6 +185,18 @@ def test_a_cell_that_stays_away_is_named_to_those_who_wait() -> None:
     assert len(made.due(now=14)) == 1
 
 
+def test_a_cell_that_nobody_brings_back_is_named_at_once() -> None:
+    """A client with little patience must not hear of a missing answer where the supervisor knows the reason."""
+    made = routing(down_seconds=3)
+    client = made.meet()
+    made.accept(client, [sent("a")])
+    made.introduce({"cell-1": HERE["cell-1"]}, now=10, down=("cell-0",))
+    made.accept(client, [sent("b")])
+    busy = list(messages(made.refusals()[client]))
+    assert [each.causation_id for each in busy] == ["a", "b"]
+    assert all(isinstance(each.message, Busy) and each.message.reason == "cell-0 is down" for each in busy)
+
+
 def test_too_much_for_one_cell_is_refused_with_busy() -> None:
     """Memory is bounded, and the client is told rather than forgotten."""
     made = routing(cell_envelopes=2)
