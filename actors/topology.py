@@ -19,7 +19,12 @@ SERVICES: Final[dict[str, tuple[str, str, str]]] = {
     "notification": ("actor:Notification", "reactions", "worker:MailWorker"),
     "replication": ("actor:Replication", "reactions", "worker:ReplicationWorker"),
     "tracker": ("actor:Tracker", "", ""),
+    "operations": ("actor:Operations", "reactions", ""),
 }
+
+# Services that came later live, where the groups don't name them, with one that was there: a configuration and a
+# data directory of before still start.
+LATER: Final = {"operations": "tracker"}
 
 # Whoever waits for a payment asks where all of its story is told.
 WAITING, TOLD_BY = "waiting", "tracker"
@@ -34,10 +39,12 @@ def placed(topology: TopologySettings) -> Placement:
     if not topology.groups:
         return spread(topology.cells)
     groups = []
+    unnamed = {later: host for later, host in LATER.items() if not any(later in text for text in topology.groups)}
     for text in topology.groups:
         names, _, cells = text.partition(":")
         services = tuple(names.split("+"))
         first = services[0]
+        services += tuple(later for later, host in unnamed.items() if host in services)
         if TOLD_BY in services:
             services += (WAITING,)
         groups.append(group(first, services, int(cells or 1)))

@@ -263,6 +263,24 @@ class TrackerSettings(Section):
     sweep_seconds: float = Field(default=1, gt=0, description="how often deadlines are looked at")
 
 
+class OperatorsSettings(Section):
+    """Who may act on payments, and how fast what is done to many of them goes."""
+
+    names: tuple[str, ...] = Field(
+        default=(), description="who may act on payments, as they say they are called with --by; empty: anyone"
+    )
+    four_eyes: tuple[Literal["pause", "resume", "retry", "restart", "cancel", "settle", "migrate", "bulk"], ...] = (
+        Field(
+            default=(),
+            description="what takes two people with different names; bulk: whatever is done to more than one"
+            " payment at once",
+        )
+    )
+    items_per_second: float = Field(
+        default=2_000, gt=0, description="payments of jobs that a cell takes on in a second, running payments go on"
+    )
+
+
 class LogSettings(Section):
     """Logging."""
 
@@ -291,6 +309,7 @@ class Settings(BaseSettings):
     notification: NotificationSettings = NotificationSettings()
     replication: ReplicationSettings = ReplicationSettings()
     tracker: TrackerSettings = TrackerSettings()
+    operators: OperatorsSettings = OperatorsSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

@@ -34,6 +34,7 @@ from actors.messaging.envelope import CHOREOGRAPHED
 from actors.messaging.message import Event, Message
 from actors.messaging.system_messages import Await
 from actors.runtime.service import CellContext, Handler, Service, Turn
+from actors.vocabulary.operators import CANCEL, OperatorRules
 from actors.vocabulary.order import Creditor, PaymentFacts, PaymentOrder
 from actors.vocabulary.reason import NARRATIVE, Reason
 from actors.vocabulary.slots import slot_in, slot_of
@@ -55,6 +56,7 @@ class Disbursement(Service):
         self.slots = context.slots
         self.flow = context.settings.disbursement.flow
         self.workflow = context.settings.disbursement.workflow
+        self.rules = OperatorRules(context.settings.operators.names, context.settings.operators.four_eyes)
 
     def submit(self, command: SubmitPayment, turn: Turn) -> None:
         """Claim the key and hand the order to the debtor's partition; a known key is answered from its claim."""
@@ -151,7 +153,8 @@ class Disbursement(Service):
         """Record a person's wish and ask the gate; refuse at once what is unknown or known to have ended."""
         payment_id = command.payment_id
         known = self.store.order(payment_id)
-        error = model.why_not_cancelled(payment_id, known[1] if known else None)
+        error = self.rules.why_not_directly(CANCEL, command.by, turn.envelope.sender)
+        error = error or model.why_not_cancelled(payment_id, known[1] if known else None)
         if known is None or error:
             turn.answer(CancellationRefused(payment_id=payment_id, error=error))
             return

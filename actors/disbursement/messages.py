@@ -158,9 +158,12 @@ class CancelPayment(Command):
     """
 
     from_clients: ClassVar[bool] = True
+    by_person: ClassVar[bool] = True
 
     payment_id: str
     reason: str
+    by: str = ""  # who wants it, as they say they are called
+    job_id: str = ""  # the operators' job that this is an item of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ from actors.execution.store import MIGRATIONS, Entry, ExecutionStore
 from actors.messaging.codec import moment
 from actors.messaging.message import Message, Outcome
 from actors.runtime.service import CellContext, Handler, Service, Started, Turn
+from actors.vocabulary.operators import SETTLE, OperatorRules
 from actors.vocabulary.order import PaymentFacts
 from actors.vocabulary.reason import NARRATIVE, Reason
 
@@ -58,6 +59,7 @@ class Execution(Service):
         """Make the store and read the pace of queries."""
         settings = context.settings.execution
         self.store = ExecutionStore(context.session)
+        self.rules = OperatorRules(context.settings.operators.names, context.settings.operators.four_eyes)
         self.pace = model.Pace(
             timedelta(seconds=settings.query_after_seconds),
             timedelta(seconds=settings.query_every_seconds),
@@ -141,6 +143,10 @@ class Execution(Service):
     def settle(self, command: SettleExecution, turn: Turn) -> None:
         """Take a person's evidence for a payment in doubt."""
         payment_id = command.payment_id
+        error = self.rules.why_not_directly(SETTLE, command.by, turn.envelope.sender)
+        if error:
+            turn.answer(SettlementRefused(payment_id=payment_id, error=error))
+            return
         entry = self.store.load(payment_id)
         state, settled_by = (entry.state, entry.settled_by) if entry else (None, "")
         try:
@@ -151,7 +157,7 @@ class Execution(Service):
         turn.answer(ExecutionSettled(payment_id=payment_id, executed=command.executed))
         if entry is None or settled == entry.state:
             return
-        reason, person = Reason(NARRATIVE, command.reason), turn.envelope.sender
+        reason, person = Reason(NARRATIVE, command.reason), command.by or turn.envelope.sender
         self.store.settle(payment_id, settled, reason, person, turn.now)
         turn.cancel_timer(f"query/{entry.instruction_id}")
         after = entry._replace(state=settled, reason_code=reason.code, reason_text=reason.text, settled_by=person)

@@ -127,10 +127,13 @@ class SettleExecution(Command):
     """A person's evidence for a payment in doubt. Answered by `ExecutionSettled` or `SettlementRefused`."""
 
     from_clients: ClassVar[bool] = True
+    by_person: ClassVar[bool] = True
 
     payment_id: str
     executed: bool
     reason: str
+    by: str = ""  # who says so, as they say they are called
+    job_id: str = ""  # the operators' job that this is an item of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

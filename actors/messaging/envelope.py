@@ -44,7 +44,7 @@ class Envelope(NamedTuple):
 def kind_of(message: Message) -> str:
     """The kind under which `message` travels when it is sent (not published)."""
     if isinstance(message, Command):
-        return COMMAND
+        return OPERATOR if message.by_person else COMMAND
     if isinstance(message, Event | Reply | Result):
         return REPLY
     if isinstance(message, Tick):

@@ -14,7 +14,8 @@ class Message:
     `held`, `completed`, …), or None when it says nothing new. `logged` is False for what
     adds nothing to the payment's story. `from_clients` is True for what a client of the gateway may send: all else is
     said by actors alone. `starts_work` is True for what begins something new, and so is refused with `Busy` while there
-    is too much to do already. `codec_version` grows when a message changes in another way than by a field at its end:
+    is too much to do already. `by_person` is True for what only a person wants, whichever actor passes it
+    on. `codec_version` grows when a message changes in another way than by a field at its end:
     what was stored before then needs an upcaster (`codec.upcast`). None of them is ever transmitted.
     """
 
@@ -22,6 +23,7 @@ class Message:
     logged: ClassVar[bool] = True
     from_clients: ClassVar[bool] = False
     starts_work: ClassVar[bool] = False
+    by_person: ClassVar[bool] = False
     codec_version: ClassVar[int] = 1
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -158,6 +158,8 @@ def recorded_placement(data: Path) -> Placement | None:
 def establish(data: Path, wanted: Placement) -> Placement:
     """Record the placement at the first start; later, check that it is still the one.
 
+    A service that the record doesn't know, of a newer program, has nothing stored yet: it may go to any cell.
+
     Raises:
         StoreRefused: the directory is laid out for other cells, or the record can't be read or written.
     """
@@ -165,9 +167,19 @@ def establish(data: Path, wanted: Placement) -> Placement:
     if recorded is None:
         _write(data / FILE, {"format": FORMAT, "slots": SLOTS, "groups": wanted.record()})
         return wanted
-    if recorded.names != wanted.names or recorded._by_service.keys() != wanted._by_service.keys():
+    if recorded.names != wanted.names or not recorded._by_service.keys() <= wanted._by_service.keys():
         raise StoreRefused(_other_layout(recorded, wanted))
+    if recorded._by_service.keys() < wanted._by_service.keys():
+        recorded = _with_new_services(recorded, wanted)
+        _write(data / FILE, {"format": FORMAT, "slots": SLOTS, "groups": recorded.record()})
     return recorded
+
+
+def _with_new_services(recorded: Placement, wanted: Placement) -> Placement:
+    """The recorded groups, each with those services of its namesake that no group has yet."""
+    known = recorded._by_service.keys()
+    new = {group.name: tuple(each for each in group.services if each not in known) for group in wanted.groups}
+    return Placement(tuple(replace(group, services=group.services + new[group.name]) for group in recorded.groups))
 
 
 def _other_layout(recorded: Placement, wanted: Placement) -> str:

@@ -127,3 +127,10 @@ def test_a_directory_that_cannot_be_written_is_refused_with_a_sentence(tmp_path:
     """Whoever starts the system is told what to look at."""
     with pytest.raises(StoreRefused, match="can't be written"):
         establish(tmp_path / "missing", spread(1))
+
+
+def test_a_service_of_a_newer_program_is_put_into_a_recorded_group(tmp_path: Path) -> None:
+    """It has nothing stored yet; what is recorded of the others stays, and so does the new one from then on."""
+    establish(tmp_path, Placement((group("ledger", ("ledger",), 1), group("tracker", ("tracker",), 2))))
+    wanted = Placement((group("ledger", ("ledger",), 1), group("tracker", ("tracker", "operations"), 2)))
+    assert establish(tmp_path, wanted) == wanted == recorded_placement(tmp_path)

@@ -32,6 +32,12 @@ def test_the_shipped_isolation_gives_each_service_a_cell_and_the_sagas_two() -> 
     assert all(len(placement.cells_of(service)) == 1 for service in SERVICES if service != "payment")
 
 
+def test_a_service_that_came_later_lives_where_older_groups_leave_room_for_it() -> None:
+    """A configuration of before it still starts, and one that names it decides."""
+    assert placed(isolated(*ALL)).cells_of("operations") == ("tracker",)
+    assert placed(isolated(*ALL, "operations")).cells_of("operations") == ("operations",)
+
+
 def test_whoever_waits_for_a_payment_asks_where_its_whole_story_is_told() -> None:
     """The lines of all cells come together at the tracker."""
     assert placed(isolated(*ALL)).cells_of("waiting") == ("tracker",)

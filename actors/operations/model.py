@@ -1,0 +1,148 @@
+"""The rules of jobs: which states follow which, who may approve, how many items a tick takes on. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from actors.vocabulary.operators import ACTIONS, RESTART, SETTLE, OperatorRules
+
+# A job
+OPEN: Final = "open"  # its payments are still coming
+REQUESTED: Final = "requested"  # waits for a second person
+RUNNING: Final = "running"
+PAUSED: Final = "paused"
+CANCELLED: Final = "cancelled"
+DENIED: Final = "denied"
+DONE: Final = "done"
+ENDED: Final = frozenset({CANCELLED, DENIED, DONE})
+
+# An item
+WAITING: Final = "waiting"
+ASKED: Final = "asked"  # its service has the command
+SUCCEEDED: Final = "done"
+REFUSED: Final = "refused"
+FAILED: Final = "failed"  # the command is in the dead letters
+UNANSWERED: Final = "unanswered"
+LATE: Final = frozenset({ASKED, FAILED, UNANSWERED})  # an answer that comes now still counts
+
+MEANINGS: Final = ("executed", "not-executed")  # what `settle` may say
+PATIENCE: Final = timedelta(seconds=60)  # for an answer
+TICK: Final = timedelta(milliseconds=50)
+LONGEST_TICK: Final = timedelta(milliseconds=250)  # what was missed in a longer pause is not made up for
+MOST_PER_TICK: Final = 500
+MOST_ASKED: Final = 2_000  # items under way in a cell, where services live elsewhere and answer later
+
+
+class Refused(Exception):
+    """The job can't be so; the text is one sentence."""
+
+
+class Job(NamedTuple):
+    """A job as one cell knows it. `position`: the last payment taken on; `items` are this cell's."""
+
+    job_id: str
+    action: str
+    argument: str
+    by: str
+    reason: str
+    query: str
+    total: int
+    items: int
+    state: str
+    approved_by: str
+    position: str
+
+    @property
+    def people(self) -> str:
+        """By whom, as the payments' timelines tell it."""
+        return f"{self.by}, approved by {self.approved_by}" if self.approved_by else self.by
+
+
+def check(action: str, argument: str, by: str, reason: str, rules: OperatorRules) -> None:
+    """Whether such a job may be asked for at all.
+
+    Raises:
+        Refused: with the sentence.
+    """
+    if action not in ACTIONS:
+        raise Refused(f"{action[:40]!r} is nothing that can be done to payments: {', '.join(ACTIONS)} are")
+    if action == SETTLE and argument not in MEANINGS:
+        raise Refused(f"to settle says {' or '.join(MEANINGS)}, not {argument[:40]!r}")
+    if action == RESTART and not argument:
+        raise Refused("to restart names the step to go on from")
+    if not by or not reason:
+        raise Refused("a job says who asks for it and why")
+    if sentence := rules.why_not(by):
+        raise Refused(sentence)
+
+
+def begun(job: Job, items: int, rules: OperatorRules) -> str:
+    """The state of a job whose payments are all there.
+
+    Raises:
+        Refused: they are not.
+    """
+    if job.state != OPEN:
+        return job.state
+    if job.items != items:
+        raise Refused(f"{job.items} of {items} payments of job {job.job_id} have come: send the others again")
+    return REQUESTED if rules.takes_two(job.action, max(job.total, job.items)) else RUNNING
+
+
+def approved(job: Job, by: str, rules: OperatorRules) -> str:
+    """The state after `by` has agreed.
+
+    Raises:
+        Refused: this person may not.
+
+    >>> asked = Job("J1", "settle", "executed", "Ada", "statement", "", 1, 1, "requested", "", "")
+    >>> approved(asked, "Bob", OperatorRules())
+    'running'
+    """
+    if job.approved_by and by == job.approved_by:
+        return job.state  # said before
+    if job.state != REQUESTED:
+        raise Refused(f"job {job.job_id} is {job.state}: it waits for nobody's approval")
+    if sentence := rules.why_not(by):
+        raise Refused(sentence)
+    if by == job.by:
+        raise Refused(f"{by} asked for job {job.job_id}: another person must approve it")
+    if not by:
+        raise Refused("an approval says whose it is")
+    return RUNNING
+
+
+# wanted state: from which states, where it is no news
+_FROM: Final = {
+    PAUSED: frozenset({RUNNING}),
+    RUNNING: frozenset({PAUSED}),
+    CANCELLED: frozenset({OPEN, REQUESTED, RUNNING, PAUSED}),
+    DENIED: frozenset({REQUESTED}),
+}
+_VERBS: Final = {PAUSED: "paused", RUNNING: "resumed", CANCELLED: "cancelled", DENIED: "denied"}
+
+
+def moved(job: Job, wanted: str, by: str, rules: OperatorRules) -> str:
+    """The state after a person has paused, resumed, cancelled or denied the job.
+
+    Raises:
+        Refused: it can't be.
+    """
+    if job.state == wanted:
+        return wanted
+    if job.state not in _FROM[wanted]:
+        raise Refused(f"job {job.job_id} is {job.state}: it can't be {_VERBS[wanted]}")
+    if sentence := rules.why_not(by):
+        raise Refused(sentence)
+    return wanted
+
+
+def portion(per_second: float, since: timedelta, asked: int) -> int:
+    """How many items a tick takes on, so long after the one before, with so many unanswered.
+
+    >>> portion(2000, timedelta(milliseconds=50), 0), portion(2000, timedelta(seconds=9), 0), portion(2000, TICK, 2000)
+    (100, 500, 0)
+    """
+    allowed = int(per_second * min(since, LONGEST_TICK).total_seconds()) or 1
+    return max(0, min(allowed, MOST_PER_TICK, MOST_ASKED - asked))

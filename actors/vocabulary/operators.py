@@ -1,0 +1,57 @@
+"""Who may act on payments, and what takes two of them: names are what people say they are called, not proof. Pure."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+CANCEL: Final = "cancel"
+SETTLE: Final = "settle"
+PAUSE: Final = "pause"
+RESUME: Final = "resume"
+RETRY: Final = "retry"
+RESTART: Final = "restart"
+MIGRATE: Final = "migrate"
+BULK: Final = "bulk"  # whatever is done to more than one payment at once
+ACTIONS: Final = (PAUSE, RESUME, RETRY, RESTART, CANCEL, SETTLE, MIGRATE)
+NOBODY: Final = "nobody named"
+_CLIENT: Final = "client/"  # how the gateway calls whoever is no actor; nobody else can be called so
+
+
+class OperatorRules(NamedTuple):
+    """The configured `operators`: `names` who may act (empty: anyone), `four_eyes` what takes two different names."""
+
+    names: tuple[str, ...] = ()
+    four_eyes: tuple[str, ...] = ()
+
+    def why_not(self, by: str) -> str:
+        """The sentence that refuses this person, or "".
+
+        >>> OperatorRules(names=("Ada",)).why_not("Bob")
+        'Bob is none of those who may act here (Ada): say who you are with --by'
+        """
+        if not self.names or by in self.names:
+            return ""
+        return f"{by or NOBODY} is none of those who may act here ({', '.join(self.names)}): say who you are with --by"
+
+    def takes_two(self, action: str, payments: int = 1) -> bool:
+        """Whether `action` on so many payments waits for a second person.
+
+        >>> rules = OperatorRules(four_eyes=("bulk",))
+        >>> rules.takes_two("pause", 2), rules.takes_two("pause")
+        (True, False)
+        """
+        return action in self.four_eyes or (payments > 1 and BULK in self.four_eyes)
+
+    def why_not_directly(self, action: str, by: str, sender: str) -> str:
+        """Why a command that `sender` gives to a service at once is refused, or "": actors pass on what was allowed.
+
+        >>> OperatorRules(four_eyes=("settle",)).why_not_directly("settle", "Ada", "client/1/1")
+        'settle takes two people here: one asks for it as a job, another one approves it'
+        >>> OperatorRules(four_eyes=("settle",)).why_not_directly("settle", "Ada", "operations")
+        ''
+        """
+        if not sender.startswith(_CLIENT):
+            return ""
+        if self.takes_two(action):
+            return f"{action} takes two people here: one asks for it as a job, another one approves it"
+        return self.why_not(by)
