@@ -65,8 +65,12 @@ class Check(NamedTuple):
 
 _JOINED: Final = """FROM tracker_payments t
     LEFT JOIN debits d ON d.debit_id = t.payment_id
+    LEFT JOIN credits c ON c.credit_id = t.payment_id
     LEFT JOIN executions e ON e.payment_id = t.payment_id
     LEFT JOIN rail.instructions r ON r.instruction_id = e.instruction_id"""
+
+# A payment's money is held by a debit, a refund's by a credit: neither has both.
+_HELD: Final = "coalesce(d.state, c.state)"
 
 CHECKS: Final = (
     Check(
@@ -82,37 +86,37 @@ CHECKS: Final = (
         "completed exactly if executed and posted",
         "SELECT count(*) FROM tracker_payments WHERE status = 'completed'",
         (
-            f"""SELECT t.payment_id, 'completed, but its debit is ' || coalesce(d.state, 'not made') {_JOINED}
-                WHERE t.status = 'completed' AND coalesce(d.state, '') <> 'posted'""",
+            f"""SELECT t.payment_id, 'completed, but its debit is ' || coalesce(d.state, c.state, 'not made') {_JOINED}
+                WHERE t.status = 'completed' AND coalesce(d.state, c.state, '') <> 'posted'""",
             f"""SELECT t.payment_id, 'completed, but the rail says ' || coalesce(r.state, 'nothing') {_JOINED}
                 WHERE t.status = 'completed' AND coalesce(r.state, '') NOT IN {PAID}
                 AND coalesce(e.settled_by, '') = ''""",
             f"""SELECT t.payment_id, 'its debit is posted, but it is ' || t.status {_JOINED}
-                WHERE d.state = 'posted' AND t.status NOT IN ('completed', 'returned', 'needs_attention')""",
+                WHERE {_HELD} = 'posted' AND t.status NOT IN ('completed', 'returned', 'needs_attention')""",
         ),
     ),
     Check(
         "rejected or cancelled exactly if voided or never debited, and not executed",
         "SELECT count(*) FROM tracker_payments WHERE status IN ('rejected', 'cancelled')",
         (
-            f"""SELECT t.payment_id, t.status || ', but its debit is ' || d.state {_JOINED}
-                WHERE t.status IN ('rejected', 'cancelled') AND d.state IN ('pending', 'posted')""",
+            f"""SELECT t.payment_id, t.status || ', but its debit is ' || {_HELD} {_JOINED}
+                WHERE t.status IN ('rejected', 'cancelled') AND {_HELD} IN ('pending', 'posted')""",
             f"""SELECT t.payment_id, t.status || ', but the rail executed it' {_JOINED}
                 WHERE t.status IN ('rejected', 'cancelled') AND r.state IN {PAID}""",
             f"""SELECT t.payment_id, 'its debit is voided, but it is ' || t.status {_JOINED}
-                WHERE d.state = 'voided' AND t.status NOT IN ('rejected', 'cancelled', 'needs_attention')""",
+                WHERE {_HELD} = 'voided' AND t.status NOT IN ('rejected', 'cancelled', 'needs_attention')""",
         ),
     ),
     Check(
         "in doubt exactly while the debit is pending",
         "SELECT count(*) FROM executions WHERE state IN ('in_doubt', 'in_doubt_unsent')",
         (
-            f"""SELECT t.payment_id, 'in doubt, but its debit is ' || coalesce(d.state, 'not made') {_JOINED}
-                WHERE e.state IN ('in_doubt', 'in_doubt_unsent') AND coalesce(d.state, '') <> 'pending'""",
+            f"""SELECT t.payment_id, 'in doubt, but its debit is ' || coalesce(d.state, c.state, 'not made') {_JOINED}
+                WHERE e.state IN ('in_doubt', 'in_doubt_unsent') AND coalesce(d.state, c.state, '') <> 'pending'""",
             f"""SELECT t.payment_id, 'in doubt, but it is ' || t.status {_JOINED}
                 WHERE e.state IN ('in_doubt', 'in_doubt_unsent') AND t.status <> 'needs_attention'""",
             f"""SELECT t.payment_id, t.status || ', but its debit is still pending' {_JOINED}
-                WHERE t.status IN {ENDED} AND d.state = 'pending'""",
+                WHERE t.status IN {ENDED} AND {_HELD} = 'pending'""",
         ),
     ),
     Check(
@@ -121,19 +125,21 @@ CHECKS: Final = (
         (
             f"""SELECT t.payment_id, 'the rail executed it, the ledger has not posted it, and it is ' || t.status
                 {_JOINED} LEFT JOIN returns b ON b.debit_id = t.payment_id
-                WHERE r.state = 'executed' AND (coalesce(d.state, '') <> 'posted' OR b.debit_id IS NOT NULL)
+                WHERE r.state = 'executed' AND (coalesce(d.state, c.state, '') <> 'posted' OR b.debit_id IS NOT NULL)
                 AND t.status IN {ENDED}""",
             f"""SELECT t.payment_id, 'posted, but the rail says ' || coalesce(r.state, 'nothing')
                 {_JOINED} LEFT JOIN returns b ON b.debit_id = t.payment_id
-                WHERE d.state = 'posted' AND b.debit_id IS NULL AND coalesce(r.state, '') NOT IN {PAID}
+                WHERE {_HELD} = 'posted' AND b.debit_id IS NULL AND coalesce(r.state, '') NOT IN {PAID}
                 AND coalesce(e.settled_by, '') = ''""",
             f"""SELECT t.payment_id, 'the rail has another amount than the order' {_JOINED}
                 WHERE r.instruction_id IS NOT NULL AND (r.amount <> t.amount OR r.currency <> t.currency)""",
             """SELECT NULL, a.account_id || ' has ' || a.posted || ' minor units, its payments and returns make '
                 || coalesce(x.total, 0) FROM accounts a LEFT JOIN (
-                    SELECT d.clearing_id AS name, sum(CASE WHEN b.debit_id IS NULL THEN d.amount ELSE 0 END) AS total
-                    FROM debits d LEFT JOIN returns b ON b.debit_id = d.debit_id
-                    WHERE d.state = 'posted' GROUP BY d.clearing_id) x ON x.name = a.account_id
+                    SELECT name, sum(amount) AS total FROM (
+                        SELECT d.clearing_id AS name, CASE WHEN b.debit_id IS NULL THEN d.amount ELSE 0 END AS amount
+                        FROM debits d LEFT JOIN returns b ON b.debit_id = d.debit_id WHERE d.state = 'posted'
+                        UNION ALL SELECT clearing_id, -amount FROM credits WHERE state = 'posted'
+                    ) AS moved GROUP BY name) x ON x.name = a.account_id
                 WHERE a.account_id >= 'clearing:' AND a.account_id < 'clearing;'
                 AND a.posted <> coalesce(x.total, 0)""",
         ),
@@ -145,9 +151,10 @@ CHECKS: Final = (
             """SELECT r.payment_id, 'the rail has an instruction that was never recorded'
                 FROM rail.instructions r LEFT JOIN executions e ON e.instruction_id = r.instruction_id
                 AND e.payment_id = r.payment_id WHERE e.payment_id IS NULL OR e.state = 'stopped'""",
-            """SELECT r.payment_id, 'instructed with a debit that is ' || coalesce(d.state, 'not made')
+            """SELECT r.payment_id, 'instructed with a debit that is ' || coalesce(d.state, c.state, 'not made')
                 FROM rail.instructions r LEFT JOIN debits d ON d.debit_id = r.payment_id
-                WHERE coalesce(d.state, '') NOT IN ('pending', 'posted', 'voided')""",
+                LEFT JOIN credits c ON c.credit_id = r.payment_id
+                WHERE coalesce(d.state, c.state, '') NOT IN ('pending', 'posted', 'voided')""",
             """SELECT r.payment_id, 'instructed, but screened as ' || coalesce(nullif(s.verdict, ''), 'nothing')
                 FROM rail.instructions r LEFT JOIN aml_screenings s ON s.screening_id = r.payment_id
                 WHERE coalesce(s.verdict, '') <> 'cleared'""",
@@ -209,6 +216,7 @@ def look(data: Path) -> tuple[list[Found], dict[str, int]]:
         for cell, reader in reading.readers.items():
             try:
                 _attach_journal(reader, data, cell)
+                _add_credits(reader)
                 reader.one("BEGIN")  # every statement sees the store as it was at the first
                 cells[cell] = reader
             except sqlite3.Error as error:
@@ -245,7 +253,9 @@ def look_at(
 
     def payments_apart() -> list[Found]:
         load_messages()
-        return payments(MergedReader(readers), between(cells))
+        merged = MergedReader(readers)
+        _add_credits(merged)
+        return payments(merged, between(cells))
 
     readers = list(cells.values())
     if whole:
@@ -423,3 +433,12 @@ def _attach_journal(reader: Reader, data: Path, cell: str) -> None:
     reader.one("ATTACH ':memory:' AS rail")
     table = SCHEMA.strip().partition(";")[0]
     reader.one(table.replace("IF NOT EXISTS instructions", "rail.instructions"))
+
+
+def _add_credits(reader: Reader) -> None:
+    """A store that no program since the first refunds has started has none: they are read as an empty table."""
+    if not reader.one("SELECT 1 FROM sqlite_master WHERE name = 'credits'"):
+        reader.one(
+            "CREATE TEMP TABLE credits (credit_id TEXT PRIMARY KEY, debit_id TEXT, clearing_id TEXT, amount INTEGER,"
+            " state TEXT)"
+        )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import ClassVar
 
-from actors.ledger import model
+from actors.ledger import credits, model
 from actors.ledger.messages import (
     AccountClosed,
     AccountDebited,
@@ -14,6 +14,12 @@ from actors.ledger.messages import (
     AccountRefused,
     BookReturn,
     CloseAccount,
+    CreditPosted,
+    CreditRefused,
+    CreditReserved,
+    CreditVoided,
+    CreditVoidRefused,
+    CreditWithheld,
     DebitAccount,
     DebitExpiryDue,
     DebitExpiryReached,
@@ -23,10 +29,13 @@ from actors.ledger.messages import (
     DepositMoney,
     MoneyDeposited,
     OpenAccount,
+    PostCredit,
     PostDebit,
     PostingRefused,
+    ReserveCredit,
     ReturnBooked,
     ReturnSuspended,
+    VoidCredit,
     VoidDebit,
     VoidRefused,
 )
@@ -207,7 +216,7 @@ class Ledger(Service):
         account = self.store.account(known.account_id) if known else None
         asked = model.Return(return_id, debit_id, command.reason.code, command.reason.text)
         try:
-            booked = model.book_return(asked, known, earlier, account)
+            booked = model.book_return(asked, known, earlier, account, self.store.credited(debit_id))
         except model.Refusal as refusal:
             turn.answer(PostingRefused(debit_id=debit_id, reason=refusal.reason, facts=command.facts))
             return
@@ -220,6 +229,79 @@ class Ledger(Service):
         outcome = ReturnSuspended if booked.suspended else ReturnBooked
         turn.answer(outcome(return_id=return_id, debit_id=debit_id, reason=booked.reason, facts=command.facts))
 
+    def reserve_credit(self, command: ReserveCredit, turn: Turn) -> None:
+        """Set the amount aside, or refuse; a known id is answered from what stands under it."""
+        credit_id, debit_id, amount, facts = command.credit_id, command.debit_id, command.amount, command.facts
+        known, refusal = self.store.credit(credit_id), None
+        try:
+            if known is not None:
+                credits.repeat(known, debit_id, amount)
+            else:
+                credit = self._new_credit(command)
+        except model.Refusal as said:
+            refusal = said
+            credit = credits.refused(credit_id, debit_id, amount, said.reason)
+        if known is None:
+            self.store.add_credit(credit)
+        elif not turn.reply_to and not isinstance(refusal, credits.CreditConflict):
+            return
+        if refusal is not None:
+            turn.answer(CreditRefused(credit_id=credit_id, reason=refusal.reason, facts=facts))
+            return
+        if facts is not None:
+            facts = PaymentFacts(order=facts.order, debit_id=credit_id, screening_id=facts.screening_id)
+        turn.answer(CreditReserved(credit_id=credit_id, facts=facts))
+
+    def _new_credit(self, command: ReserveCredit) -> credits.Credit:
+        debit = self.store.debit(command.debit_id)
+        account, taken = None, 0
+        if debit is not None:
+            account = self.store.account(debit.account_id)
+            taken = debit.amount if self.store.is_returned(debit.debit_id) else self.store.credited(debit.debit_id)
+        return credits.reserve(
+            command.credit_id, command.amount, debit, account, taken, command.asked_at, command.until
+        )
+
+    def post_credit(self, command: PostCredit, turn: Turn) -> None:
+        """Give the money to the debtor or to suspense, or say why neither."""
+        credit_id, facts = command.credit_id, command.facts
+        known = self.store.credit(credit_id)
+        try:
+            posted = credits.post(known, credit_id, self.store.account(known.account_id) if known else None)
+        except model.Refusal as refusal:
+            turn.answer(CreditWithheld(credit_id=credit_id, reason=refusal.reason, facts=facts))
+            return
+        if posted is not known:
+            self.store.end_credit(posted)
+            self.store.book(credits.postings_of(posted), micros(turn.now))
+        elif not turn.reply_to:
+            return
+        if posted.suspended:
+            turn.answer(CreditWithheld(credit_id=credit_id, reason=posted.reason, suspended=True, facts=facts))
+        else:
+            turn.answer(CreditPosted(credit_id=credit_id, facts=facts))
+
+    def void_credit(self, command: VoidCredit, turn: Turn) -> None:
+        """Give the right up, or leave a tombstone; the first void's reason stays."""
+        credit_id, facts = command.credit_id, command.facts
+        known = self.store.credit(credit_id)
+        try:
+            voided = credits.void(known, credit_id, command.reason, command.ending)
+        except model.Refusal as refusal:
+            turn.answer(CreditVoidRefused(credit_id=credit_id, reason=refusal.reason, facts=facts))
+            return
+        if known is None:
+            self.store.add_credit(voided)
+        elif voided is not known:
+            self.store.end_credit(voided)
+        elif not turn.reply_to and (known.reason, known.ending) == (command.reason, command.ending):
+            return
+        reason, ending = command.reason, command.ending
+        if voided.ending is not None:  # the first void's; a credit that was refused has none
+            reason, ending = voided.reason, voided.ending
+        never_made = voided.state != model.VOIDED
+        turn.answer(CreditVoided(credit_id=credit_id, reason=reason, ending=ending, never_made=never_made, facts=facts))
+
     handlers: ClassVar[Mapping[type[Message], Handler]] = {
         OpenAccount: open_account,
         DepositMoney: deposit,
@@ -229,4 +311,7 @@ class Ledger(Service):
         VoidDebit: void,
         DebitExpiryDue: expire,
         BookReturn: book_return,
+        ReserveCredit: reserve_credit,
+        PostCredit: post_credit,
+        VoidCredit: void_credit,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from actors.messaging.message import Command, Event, Outcome, Reply, Tick
@@ -228,5 +228,102 @@ class ReturnSuspended(Outcome):
 
     return_id: str
     debit_id: str
+    reason: Reason
+    facts: PaymentFacts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReserveCredit(Command):
+    """Set aside `amount` of what the posted debit took, to be given back to its debtor; no money moves yet.
+
+    Answered by `CreditReserved` or `CreditRefused`.
+    """
+
+    credit_id: str  # idempotency key: one id reserves once
+    debit_id: str
+    amount: Money
+    asked_at: datetime | None = None
+    until: datetime | None = None  # the last moment at which it may be asked for; None: any
+    facts: PaymentFacts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostCredit(Command):
+    """The money has come: give it to the debtor. Answered by `CreditPosted` or `CreditWithheld`."""
+
+    credit_id: str
+    facts: PaymentFacts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoidCredit(Command):
+    """Nothing will be given back, for `reason`; a credit never made leaves a tombstone that refuses it later.
+
+    `ending` is what becomes of the refund by it: `rejected` or `cancelled`. Answered by `CreditVoided` or
+    `CreditVoidRefused`.
+    """
+
+    progress: ClassVar[str | None] = "compensating"
+
+    credit_id: str
+    reason: Reason
+    ending: str = "rejected"
+    facts: PaymentFacts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditReserved(Outcome):
+    """So much of the debit is set aside for this credit."""
+
+    credit_id: str
+    facts: PaymentFacts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditRefused(Outcome):
+    """A fact speaks against the credit: not paid, too late, more than is left (AM09), account closed (AC05)."""
+
+    credit_id: str
+    reason: Reason
+    facts: PaymentFacts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditPosted(Outcome):
+    """The debtor has the money: two new postings, once."""
+
+    credit_id: str
+    facts: PaymentFacts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditWithheld(Outcome):
+    """The money has come, and the debtor can't be given it: a person must look.
+
+    With `suspended` it is on the suspense account; otherwise nothing was posted (the credit was voided, or never made).
+    """
+
+    credit_id: str
+    reason: Reason
+    suspended: bool = False
+    facts: PaymentFacts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditVoided(Outcome):
+    """Nothing is set aside (any more), for `reason`; with `never_made` nothing ever was."""
+
+    credit_id: str
+    reason: Reason
+    ending: str = "rejected"
+    never_made: bool = False
+    facts: PaymentFacts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditVoidRefused(Outcome):
+    """The credit is already posted and can't be voided: a person must look."""
+
+    credit_id: str
     reason: Reason
     facts: PaymentFacts | None = None

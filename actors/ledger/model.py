@@ -302,14 +302,16 @@ def void(known: Debit | None, debit_id: str, reason: Reason, ending: str) -> Deb
     return known
 
 
-def book_return(asked: Return, known: Debit | None, earlier: Return | None, account: Account | None) -> Return:
+def book_return(
+    asked: Return, known: Debit | None, earlier: Return | None, account: Account | None, credited: int = 0
+) -> Return:
     """Where money that the bank sent back goes: to the debtor, or into suspense if that account is closed.
 
-    `earlier` is what was booked under the return's id, or for its debit; `account` is the debtor's. A repeat
-    comes back as it is.
+    `earlier` is what was booked under the return's id, or for its debit; `account` is the debtor's; `credited` are
+    the minor units that refunds have of the debit, set aside or given back. A repeat comes back as it is.
 
     Raises:
-        ReturnConflict: nothing was posted that could come back, or all of it came back under another id.
+        ReturnConflict: nothing was posted that could come back, or it came back under another id, or by refunds.
     """
     return_id, debit_id = asked.return_id, asked.debit_id
     if earlier is not None:
@@ -327,6 +329,11 @@ def book_return(asked: Return, known: Debit | None, earlier: Return | None, acco
         raise ReturnConflict(
             Reason(NARRATIVE, f"return {return_id} is not booked: debit {debit_id} is {state}, not posted")
         )
+    if credited:
+        # The bank sends back all of the payment, though part of it is on its way back, or was sent back, already.
+        given = Money(credited, known.currency)
+        text = f"return {return_id} is not booked: {given} of debit {debit_id} is given back by refunds already"
+        raise ReturnConflict(Reason(NARRATIVE, text))
     if account is None or account.closed:
         text = f"account {known.account_id} is closed; the money returned for {asked.reason_code} is in suspense"
         suspense = suspense_id(known.currency)

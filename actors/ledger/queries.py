@@ -119,6 +119,25 @@ def violations(reader: Reader) -> list[str]:
             " WHERE COALESCE(p.number, 0) <> CASE d.state WHEN 'posted' THEN 2 ELSE 0 END"
         )
     ]
+    found += [
+        f"credit {name} is {state} and has {count} postings"
+        for name, state, count in reader.all(
+            "SELECT c.credit_id, c.state, COALESCE(p.number, 0) FROM credits c LEFT JOIN"
+            " (SELECT reference, COUNT(*) AS number FROM postings WHERE kind = 'refund' GROUP BY reference) p"
+            " ON p.reference = c.credit_id"
+            " WHERE COALESCE(p.number, 0) <> CASE c.state WHEN 'posted' THEN 2 ELSE 0 END"
+        )
+    ]
+    found += [
+        f"debit {name} took {amount} minor units, and its refunds and return have {total}"
+        for name, amount, total in reader.all(
+            "SELECT d.debit_id, d.amount, c.total + CASE WHEN r.debit_id IS NULL THEN 0 ELSE d.amount END"
+            " FROM (SELECT debit_id, SUM(amount) AS total FROM credits WHERE state IN ('pending', 'posted')"
+            " GROUP BY debit_id) c JOIN debits d ON d.debit_id = c.debit_id"
+            " LEFT JOIN returns r ON r.debit_id = c.debit_id"
+            " WHERE c.total + CASE WHEN r.debit_id IS NULL THEN 0 ELSE d.amount END > d.amount"
+        )
+    ]
     return found
 
 

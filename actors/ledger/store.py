@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from actors.ledger.credits import Credit
 from actors.ledger.model import NEVER_MADE, PENDING, Account, Debit, Posting, Return, Terms
 from actors.store.session import Migration, Row, Sealed, Session
 from actors.vocabulary.money import Money
@@ -60,11 +61,25 @@ MIGRATIONS = (
             """,
         ),
     ),
+    Migration(
+        "ledger",
+        2,
+        (
+            """
+            CREATE TABLE credits (
+                credit_id TEXT PRIMARY KEY, debit_id TEXT NOT NULL, account_id TEXT NOT NULL,
+                clearing_id TEXT NOT NULL, amount INTEGER NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL,
+                reason_code TEXT, reason_text TEXT, ending TEXT, given_to TEXT
+            ) WITHOUT ROWID, STRICT
+            """,
+            "CREATE INDEX credits_of_debit ON credits (debit_id)",
+        ),
+    ),
 )
 
 
 def _payment_of(posting: Row) -> tuple[str, ...]:
-    return (posting[2],) if posting[3] == "payment" else ()
+    return (posting[2],) if posting[3] in ("payment", "refund") else ()
 
 
 SEALED = Sealed("postings", ("account_id", "at", "reference", "kind", "amount", "currency"), _payment_of)
@@ -80,6 +95,18 @@ _POSTED = "UPDATE debits SET state = 'posted' WHERE debit_id = ? AND state = 'pe
 _VOIDED = (
     "UPDATE debits SET state = 'voided', reason_code = ?, reason_text = ?, ending = ?"
     " WHERE debit_id = ? AND state = 'pending'"
+)
+CREDIT_COLUMNS = (
+    "credit_id, debit_id, account_id, clearing_id, amount, currency, state, reason_code, reason_text, ending, given_to"
+)
+_CREDIT = f"SELECT {CREDIT_COLUMNS} FROM credits WHERE credit_id = ?"
+_ADD_CREDIT = f"INSERT INTO credits ({CREDIT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_CHANGE_CREDIT = (
+    "UPDATE credits SET state = ?, reason_code = ?, reason_text = ?, ending = ?, given_to = ?"
+    " WHERE credit_id = ? AND state = 'pending'"
+)
+_CREDITED = (
+    "SELECT coalesce(sum(amount), 0) FROM credits WHERE debit_id = ? AND (state = 'pending' OR state = 'posted')"
 )
 _RETURN = "SELECT return_id, debit_id, reason_code, reason_text, account_id, suspended FROM returns "
 
@@ -188,6 +215,30 @@ class LedgerStore:
     def add_return(self, booked: Return) -> None:
         """Keep a new return."""
         self._write("INSERT INTO returns VALUES (?, ?, ?, ?, ?, ?)", booked)
+
+    def credit(self, credit_id: str) -> Credit | None:
+        """The credit, refused credit or tombstone under this id, or None."""
+        row = self._one(_CREDIT, (credit_id,))
+        return None if row is None else Credit._make(row)
+
+    def credited(self, debit_id: str) -> int:
+        """The minor units of a debit that its credits have, pending or posted."""
+        row = self._one(_CREDITED, (debit_id,))
+        return 0 if row is None else int(row[0])
+
+    def is_returned(self, debit_id: str) -> bool:
+        """Whether the bank has sent the debit's money back."""
+        return self._one("SELECT 1 FROM returns WHERE debit_id = ?", (debit_id,)) is not None
+
+    def add_credit(self, credit: Credit) -> bool:
+        """Keep a new credit, refused credit or tombstone; False (and no change) if its id is known."""
+        return bool(self._write(_ADD_CREDIT, credit))
+
+    def end_credit(self, credit: Credit) -> None:
+        """Keep a credit that is no longer pending but posted or voided."""
+        row = (credit.state, credit.reason_code, credit.reason_text, credit.ending, credit.given_to, credit.credit_id)
+        if self._write(_CHANGE_CREDIT, row) != 1:
+            raise RuntimeError(f"credit {credit.credit_id} was not pending, though the model took it for that")
 
     def _leave_pending(self, changed: int, debit: Debit) -> None:
         if changed != 1:

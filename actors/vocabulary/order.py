@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from actors.vocabulary.money import Money
+from actors.vocabulary.reason import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +21,28 @@ class Creditor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundOf:
+    """What a refund gives back: of payment `payment_id`, which was of `amount`, accepted at `created_at`.
+
+    `until` is the last moment at which a refund of it may be asked for.
+    """
+
+    payment_id: str
+    amount: Money
+    created_at: datetime
+    until: datetime
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentOrder:
     """One accepted order to move `amount` from `debtor_account` to `creditor`.
 
     `flow` (`orchestrated` or `choreographed`) and `workflow` (the order of steps, with its version) are
     those of the moment of acceptance, for the payment's whole life.
+
+    With `refund` the money goes the other way: `amount` of an earlier payment from its creditor back to its debtor.
+    The parties are called as in that payment.
     """
 
     payment_id: str
@@ -40,6 +58,7 @@ class PaymentOrder:
     workflow_version: int
     batch_id: str | None
     created_at: datetime
+    refund: RefundOf | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +66,7 @@ class PaymentFacts:
     """What a choreographed event carries along: the order, and the evidence gathered so far.
 
     `debit_id` stands once the ledger holds the money, `screening_id` once the beneficiary was cleared: an
-    instruction needs both.
+    instruction needs both. For a refund `debit_id` is the credit that the ledger has reserved.
     """
 
     order: PaymentOrder

@@ -20,6 +20,7 @@ CLOSED_CREDITOR_ACCOUNT: Final = "AC04"  # ClosedAccountNumber
 CLOSED_DEBTOR_ACCOUNT: Final = "AC05"  # ClosedDebtorAccountNumber
 NOT_ALLOWED_CURRENCY: Final = "AM03"  # NotAllowedCurrency
 INSUFFICIENT_FUNDS: Final = "AM04"  # InsufficientFunds
+WRONG_AMOUNT: Final = "AM09"  # WrongAmount
 REGULATORY_REASON: Final = "RR04"  # RegulatoryReason
 TIMEOUT_AT_CREDITOR_AGENT: Final = "AB05"  # TimeoutCreditorAgent
 TIMEOUT_AT_INSTRUCTED_AGENT: Final = "AB06"  # TimeoutInstructedAgent

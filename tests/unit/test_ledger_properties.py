@@ -13,12 +13,18 @@ from actors.ledger.messages import (
     AccountDebited,
     BookReturn,
     CloseAccount,
+    CreditPosted,
+    CreditReserved,
+    CreditVoided,
     DebitAccount,
     DebitPosted,
     DebitVoided,
     DepositMoney,
     OpenAccount,
+    PostCredit,
     PostDebit,
+    ReserveCredit,
+    VoidCredit,
     VoidDebit,
 )
 from actors.messaging.message import Message
@@ -28,10 +34,12 @@ from tests.fakes.turn import ServiceBench
 
 ACCOUNTS = ("ACC-1", "ACC-2", "YEN-1", "NONE")
 DEBITS = ("P1-00", "P2-00", "P3-00")
+CREDITS = ("R1-00", "R2-00", "R3-00")
 NO = Reason("RR04", "no")
 
 accounts = st.sampled_from(ACCOUNTS)
 debits = st.sampled_from(DEBITS)
+credits = st.sampled_from(CREDITS)
 money = st.builds(Money, st.integers(1, 40), st.sampled_from(("EUR", "EUR", "JPY")))
 commands = st.one_of(
     st.builds(DebitAccount, debit_id=debits, account_id=accounts, amount=money, facts=st.none()),
@@ -52,6 +60,36 @@ commands = st.one_of(
     ),
     st.builds(DepositMoney, deposit_id=st.sampled_from(("D1", "D2")), account_id=accounts, amount=money),
     st.builds(CloseAccount, account_id=accounts),
+    st.builds(
+        ReserveCredit,
+        credit_id=credits,
+        debit_id=debits,
+        amount=money,
+        asked_at=st.none(),
+        until=st.none(),
+        facts=st.none(),
+    ),
+    st.builds(PostCredit, credit_id=credits, facts=st.none()),
+    st.builds(VoidCredit, credit_id=credits, reason=st.just(NO), ending=st.just("rejected"), facts=st.none()),
+)
+# What leads to posted debits of one account, and then to anything about refunds of them.
+refunding = st.lists(
+    st.one_of(
+        st.builds(
+            ReserveCredit,
+            credit_id=credits,
+            debit_id=st.just("P1-00"),
+            amount=st.builds(Money, st.integers(1, 25), st.just("EUR")),
+            asked_at=st.none(),
+            until=st.none(),
+            facts=st.none(),
+        ),
+        st.builds(PostCredit, credit_id=credits, facts=st.none()),
+        st.builds(VoidCredit, credit_id=credits, reason=st.just(NO), ending=st.just("rejected"), facts=st.none()),
+        st.builds(BookReturn, return_id=st.just("R1"), debit_id=st.just("P1-00"), reason=st.just(NO), facts=st.none()),
+        st.builds(CloseAccount, account_id=st.just("ACC-1")),
+    ),
+    max_size=20,
 )
 
 
@@ -68,7 +106,7 @@ def state(bench: ServiceBench) -> list[object]:
     """Everything the ledger has stored."""
     return [
         bench.session.all(f"SELECT * FROM {table}")
-        for table in ("accounts", "debits", "postings", "deposits", "returns")
+        for table in ("accounts", "debits", "postings", "deposits", "returns", "credits")
     ]
 
 
@@ -125,3 +163,22 @@ def test_a_debit_and_its_void_leave_nothing_held_in_either_order(order: Sequence
     shown = queries.account(bench.session, "ACC-1")
     assert shown is not None
     assert (shown["pending"], shown["available"]) == ("0.00", "0.50")
+
+
+@settings(max_examples=200, deadline=None)
+@given(refunding)
+def test_no_more_goes_back_than_was_paid(sequence: Sequence[Message]) -> None:
+    """Refunds and a return together never exceed the debit, and each refund is given back or given up, never both."""
+    bench = opened()
+    bench.tell(DebitAccount(debit_id="P1-00", account_id="ACC-1", amount=Money(50, "EUR")))
+    bench.tell(PostDebit(debit_id="P1-00"))
+    told: dict[str, type] = {}
+    for command in sequence:
+        for answer in bench.tell(command).answers:
+            if isinstance(answer, CreditPosted | CreditVoided):
+                assert told.setdefault(answer.credit_id, type(answer)) is type(answer)
+            if isinstance(answer, CreditReserved):
+                assert told.get(answer.credit_id) is not CreditVoided
+        assert queries.violations(bench.session) == []
+        (clearing,) = bench.session.one("SELECT posted FROM accounts WHERE account_id LIKE 'clearing:%'") or (0,)
+        assert clearing >= 0
