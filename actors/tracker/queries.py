@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Final
 
 from actors.messaging.codec import micros, moment
 from actors.store.session import Reader, Row
 from actors.tracker.model import MOVING, RARE, STATUSES
+from actors.tracker.where import SEARCHED, Condition, containing
 from actors.vocabulary.money import decimal_text
 
 _AS_STORED: Final = (
@@ -21,11 +21,6 @@ _COLUMNS: Final = (
     "updated_at",
 )  # fmt: skip
 _SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM tracker_payments"
-_SEARCHED: Final = (
-    "payment_id", "idempotency_key", "end_to_end_id", "uetr", "creditor_name", "creditor_account",
-    "remittance", "reason_text", "debtor_account",
-)  # fmt: skip
-_ASCII_LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)  # what lower() does in SQLite
 
 
 def payment(reader: Reader, payment_id: str) -> dict[str, Any] | None:
@@ -45,6 +40,7 @@ def payments(
     since: datetime | None = None,
     until: datetime | None = None,
     search: str | None = None,
+    where: Condition | None = None,
     limit: int = 100,
 ) -> list[dict[str, Any]]:
     """Payments that meet every condition given, the newest first; `since` and `until` bound their acceptance.
@@ -70,17 +66,40 @@ def payments(
         conditions.append("created_at < ?")
         parameters.append(micros(until))
     if search:
-        pattern = (
-            "%" + search.translate(_ASCII_LOWER).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        )
-        conditions.append("(" + " OR ".join(f"lower({column}) LIKE ? ESCAPE '\\'" for column in _SEARCHED) + ")")
-        parameters.extend([pattern] * len(_SEARCHED))
-    where = " WHERE " + " AND ".join(conditions) if conditions else ""
+        found = containing(SEARCHED, search)
+        conditions.append(found.sql)
+        parameters.extend(found.parameters)
+    if where is not None:
+        conditions.append(where.sql)
+        parameters.extend(where.parameters)
+    all_of_them = " WHERE " + " AND ".join(conditions) if conditions else ""
     rows = reader.all(
-        f"{_SELECT}{where} ORDER BY payment_id DESC LIMIT ?",
+        f"{_SELECT}{all_of_them} ORDER BY payment_id DESC LIMIT ?",
         (*parameters, limit),
     )
     return [_shown(row) for row in rows]
+
+
+def ids(reader: Reader, where: Condition) -> list[str]:
+    """The ids of all payments that meet a condition, in their order."""
+    rows = reader.all(
+        f"SELECT payment_id FROM tracker_payments WHERE {where.sql} ORDER BY payment_id", where.parameters
+    )
+    return [row[0] for row in rows]
+
+
+def summary(reader: Reader, where: Condition) -> list[dict[str, Any]]:
+    """Number and sum of the payments that meet a condition, for each status, reason, flow and currency."""
+    rows = reader.all(
+        "SELECT status, reason, flow, currency, count(*), sum(amount) FROM tracker_payments"
+        f" WHERE {where.sql} GROUP BY status, reason, flow, currency",
+        where.parameters,
+    )
+    return [
+        {"status": status, "reason": reason, "flow": flow, "currency": currency, "payments": number,
+         "amount": int(amount)}
+        for status, reason, flow, currency, number, amount in rows
+    ]  # fmt: skip
 
 
 def counts(reader: Reader) -> dict[str, int]:
