@@ -125,12 +125,12 @@ def compared(query: Comparison, row: dict[str, Any]) -> bool:
         overdue = row["deadline"] is not None and row["deadline"] < NOW
         return (row["status"] == "needs_attention" or overdue) is value
     found = [row[column] or "" for column in FIELDS[query.field].columns]
+    if query.field == "amount":
+        found = [Decimal(row["amount"]).scaleb(-DECIMALS[row["currency"]])]
     if query.operator == "~":
         return any(lower(value) in lower(each) for each in found)
     if query.operator in ("in", "!="):
         return any(each in query.values for each in found) is (query.operator == "in")
-    if query.field == "amount":
-        found = [Decimal(row["amount"]).scaleb(-DECIMALS[row["currency"]])]
     if isinstance(value, timedelta):
         return OPERATORS[query.operator](NOW - found[0], value)
     return any(OPERATORS[query.operator](each, value) for each in found)
