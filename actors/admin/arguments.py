@@ -11,6 +11,7 @@ from typing import Final
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LARGEST_COUNT: Final = 1_000_000_000
 LONGEST_REASON: Final = 500
+LONGEST_NAME: Final = 100
 FLOWS: Final = ("orchestrated", "choreographed")
 TOPOLOGIES: Final = ("embedded", "partitioned", "isolated")
 STATUSES: Final = (
@@ -55,6 +56,11 @@ def batch_id(text: str) -> str:
 
 def dead_letter_id(text: str) -> str:
     """A dead letter; completed from those."""
+    return text.strip()
+
+
+def job_id(text: str) -> str:
+    """A job over payments; completed from those."""
     return text.strip()
 
 
@@ -122,6 +128,13 @@ def reason(text: str) -> str:
     if len(text) > LONGEST_REASON or not text.isprintable():
         raise argparse.ArgumentTypeError(f"a reason is one line of at most {LONGEST_REASON} characters")
     return text
+
+
+def person(text: str) -> str:
+    """A person's name, as it is kept and shown."""
+    if not text.strip() or len(text) > LONGEST_NAME or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"a name is 1 to {LONGEST_NAME} characters on a line")
+    return text.strip()
 
 
 def offset(text: str) -> int:

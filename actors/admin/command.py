@@ -136,3 +136,11 @@ class Invocation:
             yield reading
         finally:
             reading.close()
+
+
+def error_of(reply: Any) -> str:
+    """The sentence of an answer that refuses or that reports a failure."""
+    for name in ("error", "cause"):
+        if getattr(reply, name, ""):
+            return str(getattr(reply, name))
+    return f"answered by {type(reply).__name__}"

@@ -8,15 +8,19 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from actors.admin.command import CommandFailed
 from actors.store.session import Reader
 from actors.store.sqlite import SqliteReader
 from actors.vocabulary.slots import BadId, slot_in
 
+if TYPE_CHECKING:
+    from actors.tracker.where import Condition
+
 RATE_SECONDS: Final = 10
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # of ids, see actors.runtime.clock.Ids
+_STUCK_SHOWN: Final = 5
 _PARTS: Final = 4_000  # newest parts of the log that a rate looks at
 
 
@@ -55,6 +59,34 @@ class Reading:
 
         found = self._each(lambda reader: queries.payments(reader, limit=limit, **conditions))
         return sorted(found, key=lambda payment: str(payment["payment_id"]), reverse=True)[:limit]
+
+    def payment_ids(self, where: Condition) -> list[str]:
+        """The ids of all payments that meet a condition, in their order."""
+        from actors.tracker import queries
+
+        return sorted(each for reader in self.readers.values() for each in queries.ids(reader, where))
+
+    def payments_summary(self, where: Condition) -> list[dict[str, Any]]:
+        """Number and sum of the payments that meet a condition, for each status, reason, flow and currency."""
+        from actors.tracker import queries
+
+        return queries.together(queries.summary(reader, where) for reader in self.readers.values())
+
+    def stuck(self, now: datetime | None = None) -> dict[str, Any]:
+        """How many payments are stuck, for which reasons, and those that have been for longest."""
+        from actors.tracker import queries
+
+        now = now or datetime.now(UTC)
+        by_reason: Counter[str] = Counter()
+        for reader in self.readers.values():
+            by_reason.update(queries.stuck_by_reason(reader, now))
+        sample = self._each(lambda reader: queries.longest_stuck(reader, now, _STUCK_SHOWN))
+        sample.sort(key=lambda payment: str(payment["since"]))
+        return {
+            "count": by_reason.total(),
+            "by_reason": dict(by_reason.most_common()),
+            "sample": sample[:_STUCK_SHOWN],
+        }
 
     def payment(self, payment_id: str) -> dict[str, Any] | None:
         """One payment with its timeline, or None."""
@@ -164,6 +196,25 @@ class Reading:
 
         case = self._first(lambda reader: queries.review(reader, case_id))
         return None if case is None else str(case["payment_id"])
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Jobs over payments, the newest first."""
+        from actors.operations import queries
+
+        return queries.jobs(self.readers.values())
+
+    def job(self, job_id: str) -> dict[str, Any] | None:
+        """One job, or None."""
+        from actors.operations import queries
+
+        return next(iter(queries.jobs(self.readers.values(), job_id)), None)
+
+    def job_items(self, job_id: str) -> list[dict[str, Any]]:
+        """What became of each payment of a job, in the order in which they are taken on."""
+        from actors.operations import queries
+
+        found = self._each(lambda reader: queries.items(reader, job_id))
+        return sorted(found, key=lambda item: str(item["payment_id"]))
 
     def dead_letters(self) -> list[dict[str, Any]]:
         """Messages that no handler could take, the oldest first."""

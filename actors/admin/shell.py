@@ -95,6 +95,10 @@ class AdminShell(cmd2.Cmd):
         """Dead letters."""
         return self._choices(lambda reading: [each["id"] for each in reading.dead_letters()])
 
+    def job_ids(self) -> Choices:
+        """Jobs over payments."""
+        return self._choices(lambda reading: [each["job_id"] for each in reading.jobs()])
+
     def subscribers(self) -> Choices:
         """Who subscribes."""
         return self._choices(
@@ -123,6 +127,7 @@ COMPLETIONS: Final[dict[Callable[[str], Any], dict[str, Any]]] = {
     kinds.case_id: {"choices_provider": AdminShell.case_ids},
     kinds.batch_id: {"choices_provider": AdminShell.batch_ids},
     kinds.dead_letter_id: {"choices_provider": AdminShell.dead_letter_ids},
+    kinds.job_id: {"choices_provider": AdminShell.job_ids},
     kinds.subscriber: {"choices_provider": AdminShell.subscribers},
     kinds.process_or_actor: {"choices_provider": AdminShell.processes_and_actors},
 }

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from actors.admin.reading import Reading
 from actors.admin.screen import Screen
+from actors.admin.tables import stuck_table
 
 _FIRST_REPORT_SECONDS: Final = 2.0
 _SILENT_SECONDS: Final = 2.0  # a long turn is no cause for alarm
@@ -77,6 +78,12 @@ def render(screen: Screen, document: dict[str, Any]) -> None:
     payments = [(status, number) for status, number in document["payments"].items() if number]
     screen.say("")
     screen.table(("payments", ">number"), payments, empty="no payments yet")
+    stuck = document["stuck"]
+    if stuck["count"]:
+        screen.say("")
+        reasons = ", ".join(f"{reason} {number:,}" for reason, number in stuck["by_reason"].items())
+        screen.say(f"{stuck['count']:,} stuck ({reasons}); payments --stuck names them, for longest:")
+        stuck_table(screen, stuck["sample"])
 
 
 def _remark(process: dict[str, Any]) -> str:
@@ -110,6 +117,7 @@ def _stored(data: Path) -> dict[str, Any]:
             "payments": reading.counts(),
             "throughput": reading.rates(),
             "dead_letters": reading.number_of_dead_letters(),
+            "stuck": reading.stuck(),
         }
     finally:
         reading.close()

@@ -31,6 +31,31 @@ def payments_table(screen: Screen, payments: Sequence[dict[str, Any]]) -> None:
     screen.table(columns, rows, empty="no payment meets this")
 
 
+def stuck_table(screen: Screen, payments: Sequence[dict[str, Any]]) -> None:
+    """One line for each payment that no longer moves: why, and for how long."""
+    columns = ("payment", "status", "reason", ">for", "why")
+    rows = [
+        (each["payment_id"], each["status"], each["reason"], ago(each["seconds"]), each["reason_text"])
+        for each in payments
+    ]
+    screen.table(columns, rows, empty="no payment is stuck")
+
+
+def ago(seconds: float) -> str:
+    """A span of time in its two largest units.
+
+    >>> ago(42), ago(3_700), ago(200_000)
+    ('42 s', '1 h 1 m', '2 d 7 h')
+    """
+    units = (("d", 86_400), ("h", 3_600), ("m", 60))
+    for at, (unit, size) in enumerate(units):
+        if seconds >= size:
+            rest = int(seconds % size)
+            smaller, length = units[at + 1] if at + 1 < len(units) else ("s", 1)
+            return f"{int(seconds // size)} {unit} {rest // length} {smaller}"
+    return f"{int(seconds)} s"
+
+
 def payment_page(screen: Screen, payment: dict[str, Any]) -> None:
     """Everything about one payment, its timeline last."""
     creditor = payment["creditor"]

@@ -56,5 +56,6 @@ def _together(one: str, other: str) -> str:
 
 def _shown(job: dict[str, Any]) -> dict[str, Any]:
     left = job["items"] - sum(job[name] for name in _SUMMED[1:])
+    job["payments"] = job.pop("items")
     shown = job | {name: moment(job[name]).isoformat() for name in ("created_at", "changed_at")}
     return shown | {"waiting": left, "ended": job["state"] in ENDED}

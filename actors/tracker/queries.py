@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
 from actors.messaging.codec import micros, moment
 from actors.store.session import Reader, Row
 from actors.tracker.model import MOVING, RARE, STATUSES
+from actors.tracker.stuck import OVERDUE, stuck
 from actors.tracker.where import SEARCHED, Condition, containing
 from actors.vocabulary.money import decimal_text
 
@@ -88,17 +90,50 @@ def ids(reader: Reader, where: Condition) -> list[str]:
     return [row[0] for row in rows]
 
 
-def summary(reader: Reader, where: Condition) -> list[dict[str, Any]]:
-    """Number and sum of the payments that meet a condition, for each status, reason, flow and currency."""
-    rows = reader.all(
+def summary(reader: Reader, where: Condition) -> list[Row]:
+    """Status, reason, flow, currency, number and sum in minor units of the payments that meet a condition."""
+    return reader.all(
         "SELECT status, reason, flow, currency, count(*), sum(amount) FROM tracker_payments"
         f" WHERE {where.sql} GROUP BY status, reason, flow, currency",
         where.parameters,
     )
+
+
+def together(summaries: Iterable[Iterable[Row]]) -> list[dict[str, Any]]:
+    """The summaries of several cells as one."""
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for summary in summaries:
+        for *group, number, amount in summary:
+            sums = groups.setdefault(tuple(group), [0, 0])
+            sums[0] += number
+            sums[1] += int(amount)
     return [
         {"status": status, "reason": reason, "flow": flow, "currency": currency, "payments": number,
-         "amount": int(amount)}
-        for status, reason, flow, currency, number, amount in rows
+         "amount": decimal_text(amount, currency)}
+        for (status, reason, flow, currency), (number, amount) in sorted(groups.items(), key=lambda each: str(each[0]))
+    ]  # fmt: skip
+
+
+def stuck_by_reason(reader: Reader, now: datetime) -> dict[str, int]:
+    """How many payments are stuck, for each reason code; for none yet: `overdue`."""
+    where, parameters = stuck(now)
+    sql = f"SELECT coalesce(reason, '{OVERDUE}'), count(*) FROM tracker_payments WHERE {where} GROUP BY 1"
+    return dict(reader.all(sql, parameters))
+
+
+def longest_stuck(reader: Reader, now: datetime, limit: int) -> list[dict[str, Any]]:
+    """Payments that have been stuck for longest, with the reason and since when."""
+    where, parameters = stuck(now)
+    rows = reader.all(
+        "SELECT payment_id, status, reason, reason_text, last_type, updated_at FROM tracker_payments"
+        f" WHERE {where} ORDER BY updated_at LIMIT ?",
+        (*parameters, limit),
+    )
+    return [
+        {"payment_id": payment_id, "status": status, "reason": reason,
+         "reason_text": text or f"nothing has moved since {last}", "since": moment(at).isoformat(),
+         "seconds": max(0, (micros(now) - at) // 1_000_000)}
+        for payment_id, status, reason, text, last, at in rows
     ]  # fmt: skip
 
 

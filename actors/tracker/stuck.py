@@ -1,17 +1,17 @@
 """Which payments are stuck: nothing moves them by itself any more, or nothing has for too long. The one definition.
 
 Stuck is what needs a person's attention (in doubt, a review overdue, a reaction in the dead letters, facts that
-contradict each other), what has not moved for longer than the tracker is patient, and what has been paused for long.
+contradict each other) and what has not moved for longer than the tracker is patient.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from actors.messaging.codec import micros
 
-PAUSED_FOR_LONG: Final = timedelta(hours=1)
+OVERDUE: Final = "overdue"  # the reason of what has only not moved for too long
 
 
 def stuck(now: datetime) -> tuple[str, tuple[Any, ...]]:

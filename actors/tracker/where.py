@@ -41,6 +41,11 @@ class Condition(NamedTuple):
     sql: str
     parameters: tuple[Any, ...]
 
+    def along_with(self, *others: Condition) -> Condition:
+        """All of them hold."""
+        every = (self, *others)
+        return Condition(" AND ".join(each.sql for each in every), sum((each.parameters for each in every), ()))
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:

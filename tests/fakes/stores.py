@@ -10,6 +10,7 @@ from actors.directory import log
 from actors.disbursement import store as disbursement
 from actors.execution import store as execution
 from actors.ledger import store as ledger
+from actors.operations import store as operations
 from actors.runtime import seals
 from actors.runtime.core import RUNTIME_MIGRATIONS
 from actors.store.sqlite import SqliteSession
@@ -33,6 +34,7 @@ def open_store(data: Path, cell: str = "cell-0") -> SqliteSession:
             *aml.MIGRATIONS,
             *disbursement.MIGRATIONS,
             *execution.MIGRATIONS,
+            *operations.MIGRATIONS,
         ]
     )
     session.begin()

@@ -6,8 +6,10 @@ from actors.admin.command import Command, Group
 from actors.admin.commands import (
     accounts,
     backups,
+    decisions,
     directory,
     drills,
+    jobs,
     lifecycle,
     operators,
     payments,
@@ -22,12 +24,16 @@ GROUPS: tuple[Group, ...] = (
     Group(name="lists", help="watchlists in force"),
     Group(name="review", help="held beneficiaries that a person decides on"),
     Group(name="dead-letters", help="messages that no handler could take"),
+    Group(name="jobs", help="what is being done to many payments"),
+    Group(name="actions", help="what waits for a second person"),
     Group(name="workflow", help="the order of steps, drawn from the code"),
 )
 COMMANDS: tuple[Command, ...] = (
     *lifecycle.COMMANDS,
     *accounts.COMMANDS,
     *payments.COMMANDS,
+    *decisions.COMMANDS,
+    *jobs.COMMANDS,
     *operators.COMMANDS,
     *directory.COMMANDS,
     *workflow.COMMANDS,

@@ -1,4 +1,4 @@
-"""What a person decides: watchlists, cancelling, payments in doubt, held beneficiaries, dead letters."""
+"""What a person decides: watchlists, held beneficiaries, dead letters."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from actors.admin import arguments as kinds
-from actors.admin.command import DONE, Command, CommandFailed, Invocation
+from actors.admin.command import DONE, Command, CommandFailed, Invocation, error_of
 
 _FORMATS: Final = ("simple", "sdn", "un")
-_CANCEL_SECONDS: Final = 10.0
 _LOAD_SECONDS: Final = 120.0
 _LETTER: Final = ("id", "at", "type", "actor", "payment_id", "attempts", "cause")
 _BESIDE: Final = ("alt.csv", "ALT.CSV")  # the Treasury's aliases, next to its sdn.csv
@@ -31,7 +30,7 @@ def load_list(invocation: Invocation) -> int:
         replies = client.broadcast(message, "aml", _LOAD_SECONDS)
     for reply in replies:
         if not isinstance(reply, WatchlistLoaded):
-            raise CommandFailed(_error_of(reply))
+            raise CommandFailed(error_of(reply))
     loaded = replies[0]
     document = {"name": loaded.name, "version": loaded.version, "entries": loaded.entries}
     invocation.screen.show(
@@ -53,48 +52,6 @@ def list_lists(invocation: Invocation) -> int:
         lambda _: invocation.screen.table(
             ("list", "source", "version", ">entries"), rows, empty="no watchlist is in force"
         ),
-    )
-    return DONE
-
-
-def cancel(invocation: Invocation) -> int:
-    """Stop a payment before it is handed to the rail."""
-    from actors.admin.reading import slot_of_id
-    from actors.disbursement.messages import CancellationTaken, CancelPayment
-    from actors.messaging.envelope import OPERATOR
-
-    given = invocation.arguments
-    slot = slot_of_id(given.payment_id, "payment")
-    command = CancelPayment(payment_id=given.payment_id, reason=given.reason)
-    with invocation.system() as client:
-        reply = client.request(command, "disbursement", slot, kind=OPERATOR)
-        if not isinstance(reply, CancellationTaken):
-            raise CommandFailed(_error_of(reply))
-        ended = client.wait(given.payment_id, _CANCEL_SECONDS, types=_CANCELLED_OR_NOT)
-    document = {"payment_id": given.payment_id, "status": _became(invocation, given.payment_id, ended)}
-    if document["status"] != "cancelled":
-        raise CommandFailed(_not_cancelled(invocation, document))
-    invocation.screen.show(document, lambda _: invocation.screen.say(f"{given.payment_id} is cancelled"))
-    return DONE
-
-
-def settle(invocation: Invocation) -> int:
-    """Record a person's evidence for a payment in doubt; the payment goes on from there."""
-    from actors.admin.reading import slot_of_id
-    from actors.execution.messages import ExecutionSettled, SettleExecution
-    from actors.messaging.envelope import OPERATOR
-
-    given = invocation.arguments
-    slot = slot_of_id(given.payment_id, "payment")
-    command = SettleExecution(payment_id=given.payment_id, executed=given.executed, reason=given.reason)
-    with invocation.system() as client:
-        reply = client.request(command, "execution", slot, kind=OPERATOR)
-    if not isinstance(reply, ExecutionSettled):
-        raise CommandFailed(_error_of(reply))
-    document = {"payment_id": reply.payment_id, "executed": reply.executed}
-    word = "executed" if reply.executed else "not executed"
-    invocation.screen.show(
-        document, lambda _: invocation.screen.say(f"{reply.payment_id} is settled as {word}; it goes on from there")
     )
     return DONE
 
@@ -225,33 +182,6 @@ def keep_copy(data: Path, file: Path, name: str) -> Path:
     return directory / file.name
 
 
-_CANCELLED_OR_NOT: Final = (
-    "CancellationRefused",
-    "PaymentCancelled",
-    "PaymentCompleted",
-    "PaymentRejected",
-    "PaymentReturned",
-)
-
-
-def _became(invocation: Invocation, payment_id: str, waited: str | None) -> str:
-    if waited == "cancelled":
-        return waited
-    with invocation.reading() as reading:
-        payment = reading.payment_without_timeline(payment_id)
-    return str(payment["status"]) if payment else "unknown"
-
-
-def _not_cancelled(invocation: Invocation, document: dict[str, Any]) -> str:
-    payment_id = document["payment_id"]
-    with invocation.reading() as reading:
-        payment = reading.payment(payment_id)
-    for entry in reversed(payment["timeline"] if payment else []):
-        if entry["type"] == "CancellationRefused":
-            return str(entry["data"]["error"])
-    return f"{payment_id} is {document['status']}; whether it could be stopped, payment {payment_id} will tell"
-
-
 def _decide(invocation: Invocation, decision: str) -> int:
     from actors.admin.reading import slot_of_id
     from actors.aml.messages import DecideReview, ReviewDecided
@@ -265,7 +195,7 @@ def _decide(invocation: Invocation, decision: str) -> int:
     with invocation.system() as client:
         reply = client.request(command, "aml", slot, kind=OPERATOR)
     if not isinstance(reply, ReviewDecided):
-        raise CommandFailed(_error_of(reply))
+        raise CommandFailed(error_of(reply))
     document = {"case_id": reply.case_id, "payment_id": reply.payment_id, "decision": reply.decision}
     invocation.screen.show(
         document, lambda _: invocation.screen.say(f"{reply.case_id}: {reply.decision}; payment {reply.payment_id}")
@@ -289,14 +219,6 @@ def _to_dead_letters(invocation: Invocation, command: Any) -> tuple[int, int, st
     return sum(reply.count for reply in done), sum(reply.waiting for reply in done), silent
 
 
-def _error_of(reply: Any) -> str:
-    """The sentence of an answer that refuses or that reports a failure."""
-    for name in ("error", "cause"):
-        if getattr(reply, name, ""):
-            return str(getattr(reply, name))
-    return f"answered by {type(reply).__name__}"
-
-
 def _plain(name: str) -> str:
     return "".join(char if char.isalnum() or char in "-_" else "-" for char in name)[:40] or "list"
 
@@ -311,19 +233,6 @@ def _reason_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reason", type=kinds.reason, metavar="TEXT", required=True, help="why; it is kept in the timeline"
     )
-
-
-def _cancel_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("payment_id", metavar="ID", type=kinds.payment_id)
-    _reason_argument(parser)
-
-
-def _settle_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("payment_id", metavar="ID", type=kinds.payment_id)
-    word = parser.add_mutually_exclusive_group(required=True)
-    word.add_argument("--executed", action="store_true", dest="executed", help="the bank has paid")
-    word.add_argument("--not-executed", action="store_false", dest="executed", help="it has not and will not")
-    _reason_argument(parser)
 
 
 def _decision_arguments(parser: argparse.ArgumentParser) -> None:
@@ -355,18 +264,6 @@ COMMANDS = (
         run=load_list,
     ),
     Command(name="lists list", help="watchlists in force: source, version, entries", run=list_lists),
-    Command(
-        name="cancel",
-        help="stop a payment before it is handed to the bank",
-        arguments=_cancel_arguments,
-        run=cancel,
-    ),
-    Command(
-        name="settle",
-        help="say what you know of a payment in doubt; it goes on from there",
-        arguments=_settle_arguments,
-        run=settle,
-    ),
     Command(
         name="review list",
         help="held beneficiaries that wait for a decision",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from actors.admin import arguments as kinds
@@ -143,7 +144,7 @@ def show_batch(invocation: Invocation) -> int:
 
 def list_payments(invocation: Invocation) -> int:
     """Payments that meet every condition, the newest first."""
-    from actors.admin.tables import payments_table
+    from actors.admin.tables import payments_table, stuck_table
 
     given, screen = invocation.arguments, invocation.screen
     if given.csv and screen.as_json:
@@ -158,15 +159,30 @@ def list_payments(invocation: Invocation) -> int:
             since=given.since,
             until=given.until,
             search=given.search,
+            where=_where(invocation),
             limit=given.limit,
         )
     if given.csv:
         screen.csv(CSV_COLUMNS, ([_csv_cell(payment, column) for column in CSV_COLUMNS] for payment in payments))
         return DONE
-    screen.show({"payments": payments}, lambda _: payments_table(screen, payments))
+    if given.stuck:
+        now = datetime.now(UTC)
+        for payment in payments:
+            payment["seconds"] = max(0, int((now - datetime.fromisoformat(payment["updated_at"])).total_seconds()))
+    table = stuck_table if given.stuck else payments_table
+    screen.show({"payments": payments}, lambda _: table(screen, payments))
     if len(payments) == given.limit and not screen.as_json:
         screen.note(f"the newest {given.limit}; --limit N shows more")
     return DONE
+
+
+def _where(invocation: Invocation) -> Any:
+    """The condition of `--where` and `--stuck` together, or None."""
+    from actors.admin.bulk import parsed
+
+    given = invocation.arguments
+    conditions = [parsed(query) for query in (given.where, "stuck" if given.stuck else None) if query is not None]
+    return conditions[0].along_with(*conditions[1:]) if conditions else None
 
 
 def show_payment(invocation: Invocation) -> int:
@@ -274,6 +290,8 @@ def _payments_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--until", type=kinds.point_in_time, metavar="T", help="accepted before")
     parser.add_argument("--search", metavar="TEXT", help="anywhere in ids, names, accounts, remittance")
+    parser.add_argument("--where", metavar="QUERY", help='what meets a query, "status=held and amount>1000"')
+    parser.add_argument("--stuck", action="store_true", help="what no longer moves by itself, and for how long")
     parser.add_argument("--limit", type=kinds.count, default=100, metavar="N", help="at most so many (100)")
     parser.add_argument("--csv", action="store_true", help="as comma-separated values")
 

@@ -1,0 +1,172 @@
+"""Jobs over many payments, and what waits for a second person."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from actors.admin import arguments as kinds
+from actors.admin.command import DONE, Command, Invocation
+from actors.admin.persons import by_argument, who
+
+
+def list_jobs(invocation: Invocation) -> int:
+    """Jobs, the newest first."""
+    with invocation.reading() as reading:
+        jobs = reading.jobs()[: invocation.arguments.limit]
+    _show(invocation, "jobs", jobs, "no job was started yet")
+    return DONE
+
+
+def list_actions(invocation: Invocation) -> int:
+    """What waits for a second person."""
+    with invocation.reading() as reading:
+        jobs = [job for job in reading.jobs() if job["state"] == "requested"]
+    _show(invocation, "actions", jobs, "nothing waits for a second person")
+    return DONE
+
+
+def show_job(invocation: Invocation) -> int:
+    """One job, and what became of its payments."""
+    from actors.admin.bulk import described, draw_job
+
+    with invocation.reading() as reading:
+        job = described(reading, invocation.arguments.job_id)
+    invocation.screen.show(job, lambda _: draw_job(invocation, job))
+    return DONE
+
+
+def pause_job(invocation: Invocation) -> int:
+    """Take on no further payment."""
+    from actors.operations.messages import PauseJob
+
+    return _tell(invocation, PauseJob)
+
+
+def resume_job(invocation: Invocation) -> int:
+    """Go on."""
+    from actors.operations.messages import ResumeJob
+
+    return _tell(invocation, ResumeJob)
+
+
+def cancel_job(invocation: Invocation) -> int:
+    """Give it up."""
+    from actors.operations.messages import CancelJob
+
+    return _tell(invocation, CancelJob)
+
+
+def deny_action(invocation: Invocation) -> int:
+    """It is not done."""
+    from actors.operations.messages import DenyJob
+
+    return _tell(invocation, DenyJob)
+
+
+def approve_action(invocation: Invocation) -> int:
+    """Agree to it, and see what comes of it."""
+    from actors.admin.bulk import watched
+    from actors.admin.jobs import say
+    from actors.operations.messages import ApproveJob
+
+    given = invocation.arguments
+    with invocation.system() as client:
+        say(client, ApproveJob(job_id=given.job_id, by=who(given), reason=given.reason or ""))
+    with invocation.reading() as reading:
+        job = reading.job(given.job_id)
+    return watched(invocation, given.job_id, job["payments"] if job else 0)
+
+
+def _tell(invocation: Invocation, message: Any) -> int:
+    from actors.admin.jobs import say
+
+    given, screen = invocation.arguments, invocation.screen
+    with invocation.system() as client:
+        say(client, message(job_id=given.job_id, by=who(given), reason=given.reason or ""))
+    with invocation.reading() as reading:
+        job = reading.job(given.job_id) or {"job_id": given.job_id, "state": "unknown"}
+    screen.show(job, lambda _: screen.say(f"{job['job_id']} is {job['state']}"))
+    return DONE
+
+
+def _show(invocation: Invocation, name: str, jobs: list[dict[str, Any]], empty: str) -> None:
+    from actors.admin.tables import moment
+
+    columns = ("job", "action", "state", "by", "why", ">payments", ">done", ">not done", "where", "asked for")
+    rows = [
+        (
+            job["job_id"],
+            f"{job['action']} {job['argument']}".strip(),
+            job["state"],
+            job["requested_by"],
+            job["reason"],
+            job["payments"],
+            job["done"],
+            job["refused"] + job["failed"] + job["unanswered"],
+            job["query"],
+            moment(job["created_at"]),
+        )
+        for job in jobs
+    ]
+    invocation.screen.show({name: jobs}, lambda _: invocation.screen.table(columns, rows, empty=empty))
+
+
+def _one_job(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("job_id", metavar="ID", type=kinds.job_id)
+
+
+def _decision_on_job(parser: argparse.ArgumentParser) -> None:
+    _one_job(parser)
+    parser.add_argument("--reason", type=kinds.reason, metavar="TEXT", help="why; it is kept with the job")
+    by_argument(parser)
+
+
+def _denial(parser: argparse.ArgumentParser) -> None:
+    _one_job(parser)
+    parser.add_argument("--reason", type=kinds.reason, metavar="TEXT", required=True, help="why not")
+    by_argument(parser)
+
+
+def _limit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", type=kinds.count, default=50, metavar="N", help="at most so many (50)")
+
+
+COMMANDS = (
+    Command(name="jobs list", help="what is, or was, done to many payments", arguments=_limit, run=list_jobs),
+    Command(
+        name="jobs show",
+        help="one job, and what became of each of its payments",
+        details="--json has every payment's result; without it those are shown that were not done.",
+        arguments=_one_job,
+        run=show_job,
+    ),
+    Command(
+        name="jobs pause",
+        help="take on no further payment of a job for now",
+        arguments=_decision_on_job,
+        run=pause_job,
+    ),
+    Command(name="jobs resume", help="go on with a paused job", arguments=_decision_on_job, run=resume_job),
+    Command(
+        name="jobs cancel",
+        help="give a job up: what is done stays done",
+        arguments=_decision_on_job,
+        run=cancel_job,
+    ),
+    Command(name="actions list", help="what waits for a second person", run=list_actions),
+    Command(
+        name="actions approve",
+        help="agree to what another person has asked for",
+        details="Where settings operators.four_eyes names an action, it is done when a second person with another name "
+        "agrees. Names are what people say they are called: nothing proves them.",
+        arguments=_decision_on_job,
+        run=approve_action,
+    ),
+    Command(
+        name="actions deny",
+        help="what another person has asked for is not done",
+        arguments=_denial,
+        run=deny_action,
+    ),
+)
