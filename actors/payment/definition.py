@@ -1,189 +1,145 @@
-"""What a workflow is: steps in the order the money moves, as data. Knows no service and no message of one.
-
-The engine reads three facts from the messages named here, whatever their classes: a refusal, a doubt, an
-alarm, a return carry `reason`; a closed gate carries `reason` and `ending`; a hold for a person carries
-`review_seconds`, a return `return_id`.
-"""
+"""What a workflow is: parts in the order the money moves, as data. Knows no service and no message of one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from typing import Final, NamedTuple
+from itertools import islice
+from typing import Final
 
-from actors.messaging.message import Command, Event, Message
-from actors.payment.messages import StepTimedOut
+from actors.messaging.message import Message
+from actors.payment import policies
+from actors.payment.facts import Fact
+from actors.payment.faults import BadWorkflow
+from actors.payment.parts import (
+    LONGEST_WAIT,
+    OTHERWISE,
+    Choice,
+    Endings,
+    Gate,
+    Part,
+    Return,
+    Stage,
+    Step,
+    Timer,
+    Together,
+    WaitUntil,
+    wait,
+)
+from actors.payment.policies import CallPerson, NextWindow, Policy, StopAndUndo, TryLater
+from actors.payment.route import Outcomes, Route, ways
+from actors.payment.windows import Window
 from actors.vocabulary.order import PaymentOrder
-from actors.vocabulary.reason import Reason
 
-LONGEST_WAIT: Final = timedelta(minutes=5)  # no backoff grows beyond it
+__all__ = [
+    "LONGEST_WAIT", "OTHERWISE", "BadWorkflow", "CallPerson", "Choice", "Endings", "Fact", "Gate", "NextWindow",
+    "Outcomes", "Part", "Policy", "Return", "Route", "Stage", "Step", "StopAndUndo", "Timer", "Together", "TryLater",
+    "WaitUntil", "Window", "Workflow", "all_parts", "wait",
+]  # fmt: skip
 
-
-class BadWorkflow(ValueError):
-    """A definition that can't be run; the text says what is wrong with it."""
-
-
-class Timer(NamedTuple):
-    """Set the saga's one timer; both None: cancel it."""
-
-    after: timedelta | None
-    tick: StepTimedOut | None
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One command to one service, what its answers mean, and how to undo it.
-
-    `command(order)` makes the command, `compensation(order, reason, ending)` the one that undoes it. Every
-    try waits `timeout`, times `backoff` for each try before; after `retries` further tries it is given up.
-    With `undo_when_done` false only an unanswered step is compensated. `needs` names the steps whose outcome
-    is this step's evidence. The pivot is the step after which there is no undoing.
-    """
-
-    name: str
-    to: str
-    command: Callable[[PaymentOrder], Command]
-    done: type[Message]
-    timeout: timedelta
-    refused: type[Message] | None = None
-    retries: int = 2
-    backoff: float = 2
-    compensation: Callable[[PaymentOrder, Reason, str], Command] | None = None
-    undone: type[Message] | None = None
-    undo_refused: type[Message] | None = None
-    undo_when_done: bool = True
-    waits_for_person: type[Message] | None = None
-    overdue: type[Message] | None = None
-    under_way: type[Message] | None = None
-    in_doubt: type[Message] | None = None
-    pivot: bool = False
-    needs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """Who decides whether a payment can still be stopped: asked before the hand-over, again until it answers."""
-
-    name: str
-    to: str
-    command: Callable[[PaymentOrder, Reason, str], Command]
-    closed: type[Message]
-    refused: type[Message]
-    timeout: timedelta
-    expiry: type[Message]  # the event that makes the saga ask by itself
-    backoff: float = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Return:
-    """What to do with money that comes back after the payment was completed."""
-
-    name: str
-    received: type[Message]
-    to: str
-    command: Callable[[PaymentOrder, str, Reason], Command]
-    booked: type[Message]
-    suspended: type[Message]
-    timeout: timedelta
-    backoff: float = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Endings:
-    """The events that say what became of the payment, by class; all but the last carry the order."""
-
-    completed: Callable[..., Event]
-    rejected: Callable[..., Event]
-    cancelled: Callable[..., Event]
-    returned: Callable[..., Event]
-    needs_attention: Callable[..., Event]
-    cancellation_refused: Callable[..., Event]
+_MOST_ROUTES: Final = 256  # what nobody can look through is no workflow any more
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
     """Steps in order, one of them the pivot, and what is the same whatever their order.
 
-    `patience` is the number of tries after which what is retried for ever also needs a person's attention.
-    The derived fields are for the engine: the pivot's index, each step's first timer, the role of each
-    message class.
+    `steps` may hold `Together`, `Choice` and `WaitUntil` beside plain steps; a payment runs on its `route`, in which
+    the choices are made. `patience` is the number of tries after which what is retried for ever also needs a
+    person's attention.
 
     Raises:
-        BadWorkflow: no pivot or two, evidence that no earlier step gives, a message with two roles.
+        BadWorkflow: on some route there is no pivot or two, evidence that no earlier step gives, a message with two
+            roles, and what else `Route` and the parts refuse.
     """
 
     name: str
     version: int
-    steps: tuple[Step, ...]
+    steps: tuple[Part, ...]
     gate: Gate
     returns: Return
     alarm: type[Message]
     endings: Endings
     patience: int = 5
-    pivot: int = field(init=False, compare=False, repr=False)
-    first_timers: tuple[tuple[Timer], ...] = field(init=False, compare=False, repr=False)
-    roles: dict[type[Message], tuple[str, int]] = field(init=False, compare=False, repr=False)
+    _routes: dict[Outcomes, Route] = field(init=False, compare=False, repr=False)
+    _only: Route | None = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        pivots = [at for at, step in enumerate(self.steps) if step.pivot]
-        if len(pivots) != 1:
-            raise BadWorkflow(f"{self.name} has {len(pivots)} pivots; a workflow has one")
-        for at, step in enumerate(self.steps):
-            self._check(step, {earlier.name for earlier in self.steps[:at]}, at > pivots[0])
-        timers = tuple((Timer(step.timeout, StepTimedOut(step=step.name, attempt=1)),) for step in self.steps)
-        object.__setattr__(self, "pivot", pivots[0])
-        object.__setattr__(self, "first_timers", timers)
-        object.__setattr__(self, "roles", self._roles())
+        names = [part.name for part in all_parts(self.steps) if isinstance(part, Together | Choice)]
+        names += {part.name for part in all_parts(self.steps) if isinstance(part, Step | WaitUntil)}
+        for name in names:
+            if names.count(name) > 1:
+                raise BadWorkflow(f"{self.name} has two parts called {name}")
+        found = list(islice(ways(self.steps), _MOST_ROUTES + 1))
+        if len(found) > _MOST_ROUTES:
+            raise BadWorkflow(f"{self.name} has more than {_MOST_ROUTES} routes, more than anybody can look through")
+        routes = {
+            outcomes: Route(
+                self.name, self.version, outcomes, line,
+                self.gate, self.returns, self.alarm, self.endings, self.patience,
+            )
+            for outcomes, line, _ in found
+        }  # fmt: skip
+        object.__setattr__(self, "_routes", routes)
+        object.__setattr__(self, "_only", routes.get(()))
+
+    def route(self, order: PaymentOrder) -> Route:
+        """The way that this order takes: the same for the payment's whole life, since its facts don't change."""
+        return self._only or self._routes[tuple(_outcomes(self.steps, order))]
+
+    def routes(self) -> tuple[Route, ...]:
+        """Every way that some order takes, each with the outcomes of the choices that lead to it."""
+        return tuple(self._routes.values())
 
     def scaled(self, factor: float) -> Workflow:
-        """The same workflow with every timeout multiplied by `factor`."""
+        """The same workflow with every timeout and every wait before a further try multiplied by `factor`."""
         return replace(
             self,
-            steps=tuple(replace(step, timeout=step.timeout * factor) for step in self.steps),
+            steps=_scaled(self.steps, factor),
             gate=replace(self.gate, timeout=self.gate.timeout * factor),
             returns=replace(self.returns, timeout=self.returns.timeout * factor),
         )
 
-    def _check(self, step: Step, earlier: set[str], after_pivot: bool) -> None:
-        missing = set(step.needs) - earlier
-        if missing:
-            raise BadWorkflow(f"{self.name}: {step.name} needs {', '.join(sorted(missing))} before it")
-        if step.name in earlier:
-            raise BadWorkflow(f"{self.name} has two steps called {step.name}")
-        if step.compensation and (step.pivot or after_pivot):
-            raise BadWorkflow(f"{self.name}: {step.name} can't be undone, it is not before the pivot")
-        if (step.compensation is None) != (step.undone is None):
-            raise BadWorkflow(f"{self.name}: {step.name} needs both a compensation and its outcome, or neither")
 
-    def _roles(self) -> dict[type[Message], tuple[str, int]]:
-        named: list[tuple[type[Message] | None, str, int]] = [
-            (getattr(step, role), role, at) for at, step in enumerate(self.steps) for role in STEP_ROLES
-        ]
-        gate, returns = self.gate, self.returns
-        named += [
-            (gate.closed, "gate_closed", 0),
-            (gate.refused, "gate_refused", 0),
-            (gate.expiry, "expiry", 0),
-        ]
-        named += [(returns.received, "return_received", 0), (returns.booked, "return_booked", 0)]
-        named += [(returns.suspended, "return_suspended", 0), (self.alarm, "alarm", 0)]
-        roles: dict[type[Message], tuple[str, int]] = {}
-        for message, role, at in named:
-            if message is None:
-                continue
-            if message in roles:
-                raise BadWorkflow(f"{self.name}: {message.__name__} is both {roles[message][0]} and {role}")
-            roles[message] = role, at
-        return roles
+def all_parts(parts: tuple[Part, ...]) -> Iterator[Part]:
+    """Every part, and those inside of others, as often as it is written."""
+    for part in parts:
+        yield part
+        if isinstance(part, Together):
+            yield from part.steps
+        elif isinstance(part, Choice):
+            for steps in (*part.cases.values(), part.otherwise or ()):
+                yield from all_parts(steps)
 
 
-STEP_ROLES: Final = (
-    "done", "refused", "undone", "undo_refused", "waits_for_person", "overdue", "under_way", "in_doubt",
-)  # fmt: skip
+def _outcomes(parts: tuple[Part, ...], order: PaymentOrder) -> Iterator[tuple[str, Hashable]]:
+    for part in parts:
+        if isinstance(part, Choice):
+            case = part.decide(order)
+            yield part.name, case
+            yield from _outcomes(part.steps_of(case), order)
 
 
-def wait(of: Step | Gate | Return, attempt: int) -> timedelta:
-    """How long try number `attempt` (from 1) waits for its answer."""
-    grown: timedelta = of.timeout * of.backoff ** min(attempt - 1, 10)
-    return max(of.timeout, min(grown, LONGEST_WAIT))
+def _scaled(parts: tuple[Part, ...], factor: float) -> tuple[Part, ...]:
+    return tuple(_scaled_part(part, factor) for part in parts)
+
+
+def _scaled_part(part: Part, factor: float) -> Part:
+    if isinstance(part, Step):
+        return _scaled_step(part, factor)
+    if isinstance(part, Together):
+        return replace(part, steps=tuple(_scaled_step(step, factor) for step in part.steps))
+    if isinstance(part, Choice):
+        cases = {case: _scaled(steps, factor) for case, steps in part.cases.items()}
+        otherwise = None if part.otherwise is None else _scaled(part.otherwise, factor)
+        return replace(part, cases=cases, otherwise=otherwise)
+    return part  # a moment is a moment
+
+
+def _scaled_step(step: Step, factor: float) -> Step:
+    return replace(
+        step,
+        timeout=step.timeout * factor,
+        on_reason={code: policies.scaled(policy, factor) for code, policy in step.on_reason.items()},
+        on_failure=policies.scaled(step.on_failure, factor),
+    )

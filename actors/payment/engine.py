@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from actors.messaging.message import Message
 from actors.messaging.system_messages import Failed
-from actors.payment.definition import Timer, Workflow, wait
+from actors.payment.clocks import NO_TIMER, clock_stopped, clocks, outstanding
+from actors.payment.definition import Route, Timer, wait
 from actors.payment.messages import CancelSaga, StepTimedOut
 from actors.payment.model import (
     CANCELLED,
@@ -30,16 +31,13 @@ from actors.payment.model import (
     State,
 )
 from actors.payment.moves import (
-    NO_TIMER,
     Events,
     ask_gate,
     attention,
     book_return,
     cancellation_refused,
-    clock_stopped,
     contradiction,
-    next_step,
-    outstanding,
+    enter,
     undo,
     wait_for_proof,
     wish_fails,
@@ -55,118 +53,118 @@ from actors.vocabulary.reason import (
 AT_THE_BANK: Final = "already at the bank"
 
 
-def start(workflow: Workflow, order: PaymentOrder) -> Decision:
+def start(route: Route, order: PaymentOrder, now: datetime) -> Decision:
     """The first step's command, with its timer."""
-    first = workflow.steps[0]
-    return Decision(State(order, FORWARD, 0, 1), ((first.to, first.command(order)),), workflow.first_timers[0])
+    return enter(route, State(order, FORWARD, 0, 1), 0, now)
 
 
-def advance(workflow: Workflow, state: State, message: Message, now: datetime) -> Decision:
+def advance(route: Route, state: State, message: Message, now: datetime) -> Decision:
     """What follows from `message`; the given state itself is returned where nothing does.
 
     Raises:
         KeyError: the workflow gives messages of this class no role.
     """
     kind = type(message)
-    role = workflow.roles.get(kind)
+    role = route.roles.get(kind)
     if role is None:
-        return OWN_RULES[kind](workflow, state, message, now)
-    return RULES[role[0]](workflow, state, role[1], message)
+        return OWN_RULES[kind](route, state, message, now)
+    return RULES[role[0]](route, state, role[1], message, now)
 
 
 # -- answers to a step's command
 
 
-def _done(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
-    phase, pivot = state.phase, workflow.pivot
+def _done(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
+    phase, pivot = state.phase, route.pivot
     if phase == FORWARD:
         if at == state.step and not state.answered:
             if state.stopping:  # taken into account when the gate has answered
                 return Decision(state._replace(answered=True, held=False))
-            return next_step(workflow, state)
+            return enter(route, state, at + 1, now)
         premature = at > state.step and at >= pivot
     else:
         premature = at >= pivot and (phase == COMPENSATING or phase in UNDONE)
-    return contradiction(workflow, state, message) if premature else Decision(state)
+    return contradiction(route, state, message) if premature else Decision(state)
 
 
-def _refused(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
-    pivot = workflow.pivot
+def _refused(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
+    pivot = route.pivot
     if state.phase != FORWARD or at != state.step:
-        return _never_executed(workflow, state, message) if at == pivot else Decision(state)
+        return _never_executed(route, state, message) if at == pivot else Decision(state)
     if at > pivot:
-        return wait_for_proof(workflow, state, message.reason)
+        return wait_for_proof(route, state, message.reason)
     if at == pivot and _perhaps_executed(state):
-        return contradiction(workflow, state, message)
+        return contradiction(route, state, message)
     if state.answered:
         return Decision(state)
-    return undo(workflow, state, at - 1, message.reason, REJECTED, wish_fails(workflow, state, message.reason))
+    return undo(route, state, at - 1, message.reason, REJECTED, wish_fails(route, state, message.reason))
 
 
-def _held(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+def _held(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
     if not _awaited(state, at) or state.held:
         return Decision(state)
     if state.stopping:
         return Decision(state._replace(held=True))
-    held, step = clock_stopped(state)._replace(held=True), workflow.steps[at]
+    step: Any = route.steps[at]
+    held = clock_stopped(state)._replace(held=True)
     # The service itself says when the review is overdue; this clock makes sure that somebody does.
     review = timedelta(seconds=message.review_seconds) + step.timeout
     return Decision(held, (), (Timer(review, StepTimedOut(step=step.name, attempt=held.attempt)),))
 
 
-def _overdue(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+def _overdue(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
     if not _awaited(state, at):
         return Decision(state)
     if state.stopping:
-        return attention(workflow, state._replace(held=True), message.reason)
+        return attention(route, state._replace(held=True), message.reason)
     # A person has been told, by the service that knows the case: the saga's own clock has nothing to add.
-    return attention(workflow, clock_stopped(state)._replace(held=True), message.reason, timers=NO_TIMER)
+    return attention(route, clock_stopped(state)._replace(held=True), message.reason, timers=NO_TIMER)
 
 
-def _under_way(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+def _under_way(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
     """Progress. After a resend it is proof that the service has the command and will speak: no further resend."""
     if not _awaited(state, at) or state.stopping or state.attempt < 2:
         return Decision(state)
     return Decision(state._replace(attempt=0), (), NO_TIMER)
 
 
-def _in_doubt(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+def _in_doubt(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
     if not _awaited(state, at):
         return Decision(state)
     if state.stopping:
-        return attention(workflow, state, message.reason)
-    return wait_for_proof(workflow, state, message.reason)
+        return attention(route, state, message.reason)
+    return wait_for_proof(route, state, message.reason)
 
 
-def _undone(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+def _undone(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
     if state.phase == COMPENSATING and at == state.step and state.reason:
-        return undo(workflow, state, at - 1, state.reason, state.ending)
+        return undo(route, state, at - 1, state.reason, state.ending)
     if state.phase != FORWARD or at > state.step:
         return Decision(state)
-    text = f"{workflow.steps[at].name} was undone by somebody else while the payment was under way"
+    text = f"{route.steps[at].name} was undone by somebody else while the payment was under way"
     reason = Reason(NARRATIVE, text)
-    if state.step >= workflow.pivot:
-        return attention(workflow, state, reason)
-    events, unanswered = wish_fails(workflow, state, reason), not state.answered
-    return undo(workflow, state, state.step, reason, REJECTED, events, unanswered=unanswered)
+    if state.step >= route.pivot:
+        return attention(route, state, reason)
+    events, unanswered = wish_fails(route, state, reason), not state.answered
+    return undo(route, state, state.step, reason, REJECTED, events, unanswered=unanswered)
 
 
-def _undo_refused(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+def _undo_refused(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
     if state.phase != COMPENSATING or at != state.step:
         return Decision(state)
-    return wait_for_proof(workflow, state, message.reason)
+    return wait_for_proof(route, state, message.reason)
 
 
 # -- the gate: before the hand-over a payment can be stopped
 
 
-def _cancel(workflow: Workflow, state: State, message: CancelSaga, now: datetime) -> Decision:
-    if state.phase == FORWARD and state.step <= workflow.pivot and not state.stopping:
-        return ask_gate(workflow, state, CANCELLED, Reason(REQUESTED_BY_CUSTOMER, message.reason))
+def _cancel(route: Route, state: State, message: CancelSaga, now: datetime) -> Decision:
+    if state.phase == FORWARD and state.step <= route.pivot and not state.stopping:
+        return ask_gate(route, state, CANCELLED, Reason(REQUESTED_BY_CUSTOMER, message.reason))
     being_cancelled = state.phase == COMPENSATING and state.ending == CANCELLED
     if state.stopping == CANCELLED or being_cancelled:
         return Decision(state)
-    return Decision(state, events=(cancellation_refused(workflow, state, _why_not(state)),))
+    return Decision(state, events=(cancellation_refused(route, state, _why_not(state)),))
 
 
 def _why_not(state: State) -> str:
@@ -179,123 +177,121 @@ def _why_not(state: State) -> str:
     return AT_THE_BANK
 
 
-def _expiry(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
-    if state.phase != FORWARD or state.step > workflow.pivot or state.stopping:
+def _expiry(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
+    if state.phase != FORWARD or state.step > route.pivot or state.stopping:
         return Decision(state)
     reason = Reason(TIMEOUT_AT_INSTRUCTED_AGENT, "the time for which the money may be held is up")
-    return ask_gate(workflow, state, REJECTED, reason)
+    return ask_gate(route, state, REJECTED, reason)
 
 
-def _gate_closed(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
-    if state.phase != FORWARD or state.step > workflow.pivot:
-        return _never_executed(workflow, state, message)
-    if state.step == workflow.pivot and _perhaps_executed(state):
-        return contradiction(workflow, state, message)
+def _gate_closed(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
+    if state.phase != FORWARD or state.step > route.pivot:
+        return _never_executed(route, state, message)
+    if state.step == route.pivot and _perhaps_executed(state):
+        return contradiction(route, state, message)
     unanswered = not state.answered
-    return undo(workflow, state, state.step, message.reason, message.ending, unanswered=unanswered)
+    return undo(route, state, state.step, message.reason, message.ending, unanswered=unanswered)
 
 
-def _gate_refused(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+def _gate_refused(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
     if state.phase != FORWARD or not state.stopping:
         return Decision(state)
     events: Events = ()
     if state.stopping == CANCELLED:
-        events = (cancellation_refused(workflow, state, AT_THE_BANK),)
+        events = (cancellation_refused(route, state, AT_THE_BANK),)
     if state.answered:
-        return next_step(workflow, state, events)
+        return enter(route, state, state.step + 1, now, events)
     resumed = state._replace(stopping="", reason=None, attempt=1)
-    # In doubt nothing is sent again: the service that was asked has the payment, and will speak.
-    waits = state.held or (state.step == workflow.pivot and state.attention)
-    return Decision(resumed, (), NO_TIMER if waits else workflow.first_timers[state.step], events)
+    return Decision(resumed, (), clocks(route, resumed), events)
 
 
 # -- money that comes back
 
 
-def _return_received(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+def _return_received(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
     if state.return_id and state.phase != HALTED:
         if state.return_id == message.return_id:
             return Decision(state)
         second = Reason(message.reason.code, f"a second return, {message.return_id}: {message.reason.text}")
-        return attention(workflow, state, second)
+        return attention(route, state, second)
     if state.phase == COMPLETED:
-        return book_return(workflow, state, message.return_id, message.reason)
-    if state.phase == FORWARD and state.step >= workflow.pivot:
+        return book_return(route, state, message.return_id, message.reason)
+    if state.phase == FORWARD and state.step >= route.pivot:
         return Decision(state._replace(return_id=message.return_id, return_reason=message.reason))
-    return contradiction(workflow, state, message)
+    return contradiction(route, state, message)
 
 
-def _return_booked(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+def _return_booked(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
     if state.phase != RETURNING or message.return_id != state.return_id:
         return Decision(state)
-    event = workflow.endings.returned(order=state.order, reason=state.return_reason)
+    event = route.endings.returned(order=state.order, reason=state.return_reason)
     return Decision(state._replace(phase=RETURNED), (), NO_TIMER, (event,))
 
 
-def _return_suspended(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
+def _return_suspended(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
     if state.phase != RETURNING or message.return_id != state.return_id:
         return Decision(state)
-    return attention(workflow, state._replace(phase=COMPLETED), message.reason, timers=NO_TIMER)
+    return attention(route, state._replace(phase=COMPLETED), message.reason, timers=NO_TIMER)
 
 
 # -- answers that don't come
 
 
-def _timed_out(workflow: Workflow, state: State, tick: StepTimedOut, now: datetime) -> Decision:
+def _timed_out(route: Route, state: State, tick: StepTimedOut, now: datetime) -> Decision:
     """Send again; give up a step before the pivot, tell a person where nothing may be given up."""
-    out = outstanding(workflow, state)
+    out = outstanding(route, state)
     if out is None or tick.step != out[0] or tick.attempt != state.attempt:
         return Decision(state)
     name, of, command = out
-    by, patience = f"{now:%Y-%m-%d %H:%M:%S} UTC", workflow.patience
+    by, patience = f"{now:%Y-%m-%d %H:%M:%S} UTC", route.patience
     late = Reason(TIMEOUT_AT_INSTRUCTED_AGENT, f"{of.to} had not answered {name} by {by}, try {tick.attempt}")
     if state.phase == FORWARD and not state.stopping:
         if state.held:
             text = f"nobody had decided by {by} what {of.to} holds for review"
-            return attention(workflow, state, Reason(NARRATIVE, text), timers=NO_TIMER)
+            return attention(route, state, Reason(NARRATIVE, text), timers=NO_TIMER)
         patience = of.retries + 1
-        if state.step <= workflow.pivot and tick.attempt >= patience:
-            if state.step < workflow.pivot:
-                return undo(workflow, state, state.step, late, REJECTED, unanswered=True)
-            return wait_for_proof(workflow, state, late)
+        if state.step <= route.pivot and tick.attempt >= patience:
+            if state.step < route.pivot:
+                return undo(route, state, state.step, late, REJECTED, unanswered=True)
+            return wait_for_proof(route, state, late)
     again = state._replace(attempt=state.attempt + 1)
     sends = ((of.to, command()),)
     timers = (Timer(wait(of, again.attempt), StepTimedOut(step=name, attempt=again.attempt)),)
     if tick.attempt == patience:
-        return attention(workflow, again, late, sends, timers)
+        return attention(route, again, late, sends, timers)
     return Decision(again, sends, timers)
 
 
-def _failed(workflow: Workflow, state: State, failed: Failed, now: datetime) -> Decision:
+def _failed(route: Route, state: State, failed: Failed, now: datetime) -> Decision:
     """The command in hand is in the dead letters: no step before the pivot waits for a person to retry it."""
-    out = outstanding(workflow, state)
+    out = outstanding(route, state)
     if out is None or type(out[2]()).__name__ != failed.failed_type:
         return Decision(state)
     name, of, _ = out
     reason = Reason(TIMEOUT_AT_INSTRUCTED_AGENT, f"{of.to} failed at {name}: {failed.cause}")
     if state.phase != FORWARD or state.stopping:
-        return attention(workflow, state, reason)  # its timer tries again
+        return attention(route, state, reason)  # its timer tries again
     if state.held:
         return Decision(state)
-    if state.step < workflow.pivot:
-        return undo(workflow, state, state.step, reason, REJECTED, unanswered=True)
-    return wait_for_proof(workflow, state, reason)
+    if state.step < route.pivot:
+        return undo(route, state, state.step, reason, REJECTED, unanswered=True)
+    return wait_for_proof(route, state, reason)
 
 
 # -- facts that don't fit
 
 
-def _alarm(workflow: Workflow, state: State, at: int, message: Any) -> Decision:
-    waiting_for_proof = _awaited(state, workflow.pivot)
+def _alarm(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
+    waiting_for_proof = _awaited(state, route.pivot)
     if waiting_for_proof or state.phase in EXECUTED or state.phase == HALTED:
-        return attention(workflow, state, message.reason)
-    return contradiction(workflow, state, message)
+        return attention(route, state, message.reason)
+    return contradiction(route, state, message)
 
 
-def _never_executed(workflow: Workflow, state: State, message: Any) -> Decision:
+def _never_executed(route: Route, state: State, message: Any) -> Decision:
     """Proof that nothing was paid, though no step waits for it: a repeat, unless the payment was executed."""
-    executed = state.phase in EXECUTED or (state.phase == FORWARD and state.step > workflow.pivot)
-    return contradiction(workflow, state, message) if executed else Decision(state)
+    executed = state.phase in EXECUTED or (state.phase == FORWARD and state.step > route.pivot)
+    return contradiction(route, state, message) if executed else Decision(state)
 
 
 def _awaited(state: State, at: int) -> bool:
@@ -307,8 +303,8 @@ def _perhaps_executed(state: State) -> bool:
     return state.answered or bool(state.return_id)
 
 
-Rule = Callable[[Workflow, State, int, Any], Decision]
-OwnRule = Callable[[Workflow, State, Any, datetime], Decision]
+Rule = Callable[[Route, State, int, Any, datetime], Decision]
+OwnRule = Callable[[Route, State, Any, datetime], Decision]
 
 RULES: Final[Mapping[str, Rule]] = {
     "done": _done,

@@ -21,8 +21,25 @@ REJECTED: Final = "rejected"
 CANCELLED: Final = "cancelled"
 RETURNED: Final = "returned"
 
+DONE: Final = "done"  # of a branch
+REFUSED: Final = "refused"
+PERSON: Final = "person"  # what a payment waits for where no moment is set
+
 EXECUTED: Final = frozenset((COMPLETED, RETURNED, RETURNING))
 UNDONE: Final = frozenset((REJECTED, CANCELLED))
+
+
+class Branch(NamedTuple):
+    """Where one of several steps stands that are under way together; the words are those of `State`.
+
+    `outcome` is "" while it is unanswered, then `DONE`, or `REFUSED` for the one that made the payment be undone.
+    """
+
+    outcome: str = ""
+    attempt: int = 1
+    held: bool = False
+    tries: int = 1
+    waiting: str = ""
 
 
 class State(NamedTuple):
@@ -31,6 +48,9 @@ class State(NamedTuple):
     From `held` on stands what most payments never need: `answered` says that the step's outcome came while
     the gate was being asked (`stopping`: the ending wanted); `ending` and `reason` are what the payment
     becomes by being undone; `attention` is the last thing a person was told; a return waits in `return_id`.
+    `branches` are the steps that are under way together (`step` is the first of them); `tries` is the number under
+    which the step's command is sent; while `waiting`, nothing is out until that moment (ISO 8601), or until a
+    `PERSON` says so; `paused` says by whom the payment is held.
     """
 
     order: PaymentOrder
@@ -45,6 +65,10 @@ class State(NamedTuple):
     attention: str = ""
     return_id: str = ""
     return_reason: Reason | None = None
+    branches: tuple[Branch, ...] = ()
+    tries: int = 1
+    waiting: str = ""
+    paused: str = ""
 
 
 class Decision(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from actors.messaging.message import Message
 from actors.messaging.system_messages import Failed
 from actors.payment.definition import Workflow
@@ -14,7 +16,7 @@ from actors.runtime.service import CellContext, Service, Turn
 from actors.vocabulary.order import PaymentOrder
 
 PREFIX = "payment/"
-_TIMER = "step"  # a saga has one timer: a later one replaces it
+_NONE = timedelta()
 
 Workflows = dict[tuple[str, int], Workflow]
 
@@ -44,14 +46,14 @@ class PaymentSaga(Service):
         order = command.order
         if self._state is not None or self._store.load(order.payment_id) is not None:
             return  # started before
-        self._workflow = self._workflow_of(order)
+        self._route = self._workflow_of(order).route(order)
         self._is_new = True
-        self._carry_out(start(self._workflow, order), turn)
+        self._carry_out(start(self._route, order, turn.now), turn)
         turn.keep(self)
 
     def _take(self, message: Message, turn: Turn) -> None:
         state = self._state or self._load(turn.envelope.target)
-        decision = advance(self._workflow, state, message, turn.now)
+        decision = advance(self._route, state, message, turn.now)
         self._carry_out(decision, turn)
         if decision.state is not state:
             turn.keep(self)
@@ -70,11 +72,11 @@ class PaymentSaga(Service):
         self._state = state
         for target, command in sends:
             turn.send(target, command)
-        for after, tick in timers:
+        for after, tick, key in timers:
             if after is None or tick is None:
-                turn.cancel_timer(_TIMER)
+                turn.cancel_timer(key)
             else:
-                turn.timer(_TIMER, after, tick)
+                turn.timer(key, after if isinstance(after, timedelta) else max(after - turn.now, _NONE), tick)
         for event in events:
             turn.publish(event)
 
@@ -83,7 +85,7 @@ class PaymentSaga(Service):
         state = self._store.load(payment_id)
         if state is None:
             raise UnknownSaga(f"no saga was started for payment {payment_id}")
-        self._workflow = self._workflow_of(state.order)
+        self._route = self._workflow_of(state.order).route(state.order)
         return state
 
     def _workflow_of(self, order: PaymentOrder) -> Workflow:

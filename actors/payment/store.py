@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from actors.messaging import codec
 from actors.payment.messages import StartSaga
-from actors.payment.model import State
+from actors.payment.model import Branch, State
 from actors.store.session import Migration, Session
 from actors.vocabulary.reason import Reason
 
@@ -33,6 +34,7 @@ MIGRATIONS: Final = (
 
 _PLAIN: Final = 4  # order, phase, step, attempt; what follows is stored only where it is not the default
 _DEFAULTS: Final = tuple(State._field_defaults.values())
+_BRANCHES: Final = State._fields.index("branches") - _PLAIN
 
 codec.register(StartSaga)
 
@@ -72,12 +74,15 @@ class SagaStore:
         row = self._session.one(
             "SELECT start, phase, step, attempt, unusual FROM sagas WHERE payment_id = ?", (payment_id,)
         )
-        if row is None:
-            return None
-        start, phase, step, attempt, unusual = row
-        command: Any = codec.decode(start)
-        rest = () if unusual is None else _unpacked(codec.unpack(unusual))
-        return State(command.order, phase, step, attempt, *rest)
+        return None if row is None else state_of(row)
+
+
+def state_of(row: Sequence[Any]) -> State:
+    """What a row says: start, phase, step, attempt, unusual."""
+    start, phase, step, attempt, unusual = row
+    command: Any = codec.decode(start)
+    rest = () if unusual is None else _unpacked(codec.unpack(unusual))
+    return State(command.order, phase, step, attempt, *rest)
 
 
 def _unusual(state: State) -> bytes | None:
@@ -89,4 +94,10 @@ def _packed(state: State) -> list[Any]:
 
 
 def _unpacked(values: list[Any]) -> list[Any]:
-    return [Reason(*value) if isinstance(value, list) else value for value in values]
+    """What was stored before a field was there is shorter, and has the field's default."""
+    fields: list[Any] = [
+        Reason(*value) if isinstance(value, list) and at != _BRANCHES else value for at, value in enumerate(values)
+    ]
+    if len(fields) > _BRANCHES:
+        fields[_BRANCHES] = tuple(Branch(*branch) for branch in fields[_BRANCHES])
+    return fields

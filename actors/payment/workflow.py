@@ -58,7 +58,7 @@ from actors.ledger.messages import (
 )
 from actors.messaging.envelope import ORCHESTRATED
 from actors.messaging.message import Message
-from actors.payment.definition import Endings, Gate, Return, Step, Workflow
+from actors.payment.definition import Endings, Gate, Part, Return, Step, Workflow
 from actors.payment.messages import CancelSaga, StartSaga
 from actors.vocabulary.order import PaymentOrder
 from actors.vocabulary.reason import Reason
@@ -214,7 +214,7 @@ ENDINGS: Final = Endings(
 )
 
 
-def payment(name: str, *, version: int, steps: tuple[Step, ...]) -> Workflow:
+def payment(name: str, *, version: int, steps: tuple[Part, ...]) -> Workflow:
     """A workflow of these steps, in this order, with everything else that a payment needs."""
     return Workflow(name, version, steps, STOP, RETURN, ExecutionContradicted, ENDINGS)
 
@@ -249,7 +249,7 @@ WORKFLOWS: Final[Mapping[tuple[str, int], Workflow]] = {
 
 # Everything that any service may tell a saga.
 VOCABULARY: Final[tuple[type[Message], ...]] = tuple(
-    dict.fromkeys(message for workflow in WORKFLOWS.values() for message in workflow.roles)
+    dict.fromkeys(message for each in WORKFLOWS.values() for route in each.routes() for message in route.roles)
 )
 
 # What starts a saga, and what stops one: events, in either order of steps.

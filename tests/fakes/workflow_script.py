@@ -41,13 +41,13 @@ class WorkflowScript:
     """Plays one payment through a workflow; every command sent must be expected, in order."""
 
     def __init__(self, workflow: Workflow, order: PaymentOrder) -> None:
-        self.workflow = workflow
+        self.route = workflow.route(order)
         self.now = NOW
-        self.timer: Timer | None = None
+        self.timers: dict[str, Timer] = {}  # each with the moment it is due
         self.waits: list[timedelta] = []  # every timer set
         self.unanswered: list[tuple[str, Message]] = []
         self.events: list[Any] = []
-        self._take(start(workflow, order))
+        self._take(start(self.route, order, self.now))
 
     def expect(self, command: type[Message], *, to: str, **facts: Any) -> Expected:
         """The next command sent is of this class, goes there, and carries these facts."""
@@ -60,21 +60,24 @@ class WorkflowScript:
 
     def hears(self, message: Message) -> WorkflowScript:
         """A message comes that answers no command in hand (a wish, an expiry, a late answer)."""
-        self._take(advance(self.workflow, self.state, message, self.now))
+        self._take(advance(self.route, self.state, message, self.now))
         return self
 
     def is_cancelled_by_a_person(self, reason: str = "wrong amount") -> WorkflowScript:
         """Somebody wants it stopped."""
         return self.hears(CancelSaga(payment_id=self.state.order.payment_id, reason=reason))
 
+    @property
+    def timer(self) -> Any:
+        """The timer that fires next, or None."""
+        return min(self.timers.values(), key=lambda timer: timer[0], default=None)
+
     def time_passes(self) -> WorkflowScript:
-        """The saga's timer fires."""
-        timer = self.timer
-        assert timer is not None, "no timer is set"
-        assert timer.after is not None
-        assert timer.tick is not None
-        self.now, self.timer = self.now + timer.after, None
-        return self.hears(timer.tick)
+        """The saga's next timer fires."""
+        assert self.timers, "no timer is set"
+        self.now, tick, key = self.timer
+        del self.timers[key]
+        return self.hears(tick)
 
     def sends_nothing(self) -> WorkflowScript:
         """No command waits to be expected."""
@@ -104,7 +107,7 @@ class WorkflowScript:
     def ends(self, status: str, reason: str | None = None, words: str = "") -> WorkflowScript:
         """Nothing is outstanding, no timer runs, and the last word is this status, for this reason."""
         self.sends_nothing()
-        assert self.timer is None, "a timer is still set"
+        assert not self.timers, f"still set: {self.timers}"
         assert self.events, "nothing was published"
         assert self.events[-1].progress == status, f"published: {self.published}"
         return self._for(self.events[-1], reason, words)
@@ -125,10 +128,12 @@ class WorkflowScript:
         self.state = decision.state
         self.unanswered.extend(decision.sends)
         self.events.extend(decision.events)
-        for timer in decision.timers:
-            self.timer = timer if timer.after is not None else None
-            if timer.after is not None:
-                self.waits.append(timer.after)
+        for after, tick, key in decision.timers:
+            self.timers.pop(key, None)
+            if after is not None and tick is not None:
+                due = after if isinstance(after, datetime) else self.now + after
+                self.timers[key] = Timer(due, tick, key)
+                self.waits.append(due - self.now)
 
 
 class Expected:

@@ -19,6 +19,8 @@ from actors.vocabulary.reason import Reason
 from tests.fakes import payment_answers as answers
 from tests.fakes.workflow_script import NOW, WorkflowScript, an_order
 
+ROUTE = DEBIT_FIRST.routes()[0]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReserveFunds(Command):
@@ -59,23 +61,23 @@ def test_the_engine_imports_no_service_but_its_own(module: Any) -> None:
 
 def test_a_message_without_a_role_is_a_failure() -> None:
     """A message that the workflow does not know is somebody's mistake, and says so."""
-    state = start(DEBIT_FIRST, an_order()).state
+    state = start(ROUTE, an_order(), NOW).state
     with pytest.raises(KeyError):
-        advance(DEBIT_FIRST, state, ReserveFunds(amount=1), NOW)
+        advance(ROUTE, state, ReserveFunds(amount=1), NOW)
 
 
 def test_a_rule_with_nothing_to_say_returns_the_very_state() -> None:
     """The actor writes nothing then."""
-    state = start(DEBIT_FIRST, an_order()).state
-    decision = advance(DEBIT_FIRST, state, answers.POSTING_REFUSED, NOW)
+    state = start(ROUTE, an_order(), NOW).state
+    decision = advance(ROUTE, state, answers.POSTING_REFUSED, NOW)
     assert decision.state is state
     assert decision == (state, (), (), ())
 
 
 def test_the_first_submission_of_a_payment_writes_nothing() -> None:
     """Ordinary progress costs no row."""
-    state = State(an_order(), FORWARD, DEBIT_FIRST.pivot, 1)
-    assert advance(DEBIT_FIRST, state, answers.SUBMITTED, NOW).state is state
+    state = State(an_order(), FORWARD, ROUTE.pivot, 1)
+    assert advance(ROUTE, state, answers.SUBMITTED, NOW).state is state
 
 
 def test_the_words_of_a_timeout_name_the_service_the_step_and_the_moment() -> None:
@@ -92,7 +94,8 @@ def test_a_step_without_compensation_is_passed_over_when_undoing() -> None:
     """Not everything leaves something to undo."""
     screen = replace(SCREEN_FIRST.steps[0], compensation=None, undone=None)
     workflow = payment("bare", version=1, steps=(screen, *SCREEN_FIRST.steps[1:]))
-    assert workflow.steps[workflow.pivot] is EXECUTE
+    (route,) = workflow.routes()
+    assert route.steps[route.pivot] is EXECUTE
     script = WorkflowScript(workflow, an_order())
     for _ in range(3):
         script.unanswered.clear()

@@ -89,7 +89,7 @@ def test_the_timeout_factor_scales_every_timeout() -> None:
     scaled = DEBIT_FIRST.scaled(3)
     assert [step.timeout for step in scaled.steps] == [3 * step.timeout for step in DEBIT_FIRST.steps]
     assert (scaled.gate.timeout, scaled.returns.timeout) == (timedelta(seconds=30), timedelta(seconds=15))
-    assert scaled.first_timers[0][0].after == timedelta(seconds=15)
+    assert scaled.routes()[0].first_timers[0][0].after == timedelta(seconds=15)
     assert wait(scaled.steps[2], 1) == timedelta(minutes=6)
 
 
@@ -97,4 +97,4 @@ def test_a_workflow_is_found_by_name_and_version() -> None:
     """A payment in flight keeps the order of steps it started with."""
     assert WORKFLOWS["debit-first", 1] is DEBIT_FIRST
     assert WORKFLOWS["screen-first", 1] is SCREEN_FIRST
-    assert len(VOCABULARY) == len(set(VOCABULARY)) == len(DEBIT_FIRST.roles)
+    assert len(VOCABULARY) == len(set(VOCABULARY)) == len(DEBIT_FIRST.routes()[0].roles)
