@@ -56,6 +56,8 @@ def value_of(hint: Any, name: str) -> Any:
         return {value_of(parts[0], name): value_of(parts[1], name)}
     if dataclasses.is_dataclass(hint):
         return sample_of(typing.cast("type[Any]", hint))
+    if isinstance(hint, type) and issubclass(hint, tuple):  # a NamedTuple
+        return hint(*(value_of(each, field) for field, each in typing.get_type_hints(hint).items()))
     plain: dict[Any, Any] = {
         str: CURRENCY if name == "currency" else f"{name} ä",
         int: 1_234_567 + len(name),
