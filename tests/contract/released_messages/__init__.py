@@ -54,10 +54,8 @@ def value_of(hint: Any, name: str) -> Any:
         return parts[0]
     if origin is dict:
         return {value_of(parts[0], name): value_of(parts[1], name)}
-    if dataclasses.is_dataclass(hint):
+    if dataclasses.is_dataclass(hint) or hasattr(hint, "_fields"):
         return sample_of(typing.cast("type[Any]", hint))
-    if isinstance(hint, type) and issubclass(hint, tuple):  # a NamedTuple
-        return hint(*(value_of(each, field) for field, each in typing.get_type_hints(hint).items()))
     plain: dict[Any, Any] = {
         str: CURRENCY if name == "currency" else f"{name} ä",
         int: 1_234_567 + len(name),
@@ -73,11 +71,17 @@ def value_of(hint: Any, name: str) -> Any:
 
 
 def sample_of(cls: type[Any]) -> Any:
-    """One instance of a dataclass with every field set."""
+    """One instance of a dataclass or a named tuple with every field set."""
     if cls is Money:
         return Money(1_234, CURRENCY)
-    hints = typing.get_type_hints(cls)
-    return cls(**{each.name: value_of(hints[each.name], each.name) for each in dataclasses.fields(cls)})
+    return cls(
+        **{name: value_of(hint, name) for name, hint in typing.get_type_hints(cls).items() if not _is_shared(hint)}
+    )
+
+
+def _is_shared(hint: Any) -> bool:
+    """A class variable, which no instance holds."""
+    return typing.get_origin(hint) is typing.ClassVar or hint is typing.ClassVar
 
 
 def envelope_of(message: Message) -> Envelope:
