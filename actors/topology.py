@@ -20,11 +20,13 @@ SERVICES: Final[dict[str, tuple[str, str, str]]] = {
     "replication": ("actor:Replication", "reactions", "worker:ReplicationWorker"),
     "tracker": ("actor:Tracker", "", ""),
     "operations": ("actor:Operations", "reactions", ""),
+    "approval": ("actor:ApprovalDesk", "reactions", ""),
+    "limits": ("actor:PaymentLimits", "reactions", ""),
 }
 
 # Services that came later live, where the groups don't name them, with one that was there: a configuration and a
 # data directory of before still start.
-LATER: Final = {"operations": "tracker"}
+LATER: Final = {"operations": "tracker", "approval": "aml", "limits": "ledger"}
 
 # Whoever waits for a payment asks where all of its story is told.
 WAITING, TOLD_BY = "waiting", "tracker"

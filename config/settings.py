@@ -214,6 +214,45 @@ class AmlSettings(Section):
     )
 
 
+class ApprovalSettings(Section):
+    """People's approval, where a workflow asks for it."""
+
+    approvers: tuple[str, ...] = Field(
+        default=(), description="who may approve, as they say they are called with --by; empty: whoever may act at all"
+    )
+    approvals: int = Field(
+        default=2,
+        ge=1,
+        le=10,
+        description="how many different people must agree, unless the workflow says another number",
+    )
+    review_seconds: float = Field(
+        default=2 * 86_400, gt=0, description="time they have before it is overdue, unless the workflow says another"
+    )
+
+
+def _amounts(limits: dict[str, str]) -> dict[str, str]:
+    from actors.vocabulary.money import parse_money
+
+    for currency, amount in limits.items():
+        parse_money(amount, currency, zero_allowed=True)
+    return limits
+
+
+AmountByCurrency = Annotated[dict[str, str], AfterValidator(_amounts)]
+
+
+class LimitsSettings(Section):
+    """What a debtor account may pay out, where a workflow checks it; a currency that is not named has no limit."""
+
+    per_payment: AmountByCurrency = Field(
+        default={}, description='the largest single payment, by currency, such as {EUR = "10000.00"}'
+    )
+    per_day: AmountByCurrency = Field(
+        default={}, description="the most that one account may pay in a day (UTC), by currency"
+    )
+
+
 class ExecutionSettings(Section):
     """The rail and the doubt about it."""
 
@@ -304,6 +343,8 @@ class Settings(BaseSettings):
     disbursement: DisbursementSettings = DisbursementSettings()
     ledger: LedgerSettings = LedgerSettings()
     aml: AmlSettings = AmlSettings()
+    approval: ApprovalSettings = ApprovalSettings()
+    limits: LimitsSettings = LimitsSettings()
     execution: ExecutionSettings = ExecutionSettings()
     payment: PaymentSettings = PaymentSettings()
     notification: NotificationSettings = NotificationSettings()

@@ -162,6 +162,17 @@ CHECKS: Final = (
         always=True,
     ),
     Check(
+        "a day's limits are what its checks have counted",
+        "SELECT count(*) FROM limit_checks",
+        (
+            """SELECT NULL, d.account_id || ' has counted ' || d.amount || ' minor units of ' || d.currency || ' on '
+                || d.day || ', its checks make ' || coalesce(sum(c.amount), 0) FROM limit_days d
+                LEFT JOIN limit_checks c ON c.account_id = d.account_id AND c.currency = d.currency
+                AND c.day = d.day AND c.state = 'within' GROUP BY d.account_id, d.currency, d.day
+                HAVING d.amount <> coalesce(sum(c.amount), 0)""",
+        ),
+    ),
+    Check(
         "every accepted payment ends or waits for a person, with a reason",
         "SELECT count(*) FROM orders",
         (
@@ -171,9 +182,10 @@ CHECKS: Final = (
                 WHERE status IN {MOVING} AND deadline IS NULL""",
             """SELECT payment_id, 'needs attention, but nobody says why' FROM tracker_payments
                 WHERE status = 'needs_attention' AND reason IS NULL AND reason_text = ''""",
-            """SELECT t.payment_id, 'held, but there is no open case' FROM tracker_payments t
+            """SELECT t.payment_id, 'held, but there is no open case and no approval is asked for' FROM tracker_payments t
                 LEFT JOIN aml_cases c ON c.payment_id = t.payment_id AND c.status = 'open'
-                WHERE t.status = 'held' AND c.case_id IS NULL""",
+                LEFT JOIN approvals a ON a.payment_id = t.payment_id AND a.status = 'open'
+                WHERE t.status = 'held' AND c.case_id IS NULL AND a.approval_id IS NULL""",
         ),
     ),
 )
@@ -216,7 +228,7 @@ def look(data: Path) -> tuple[list[Found], dict[str, int]]:
         for cell, reader in reading.readers.items():
             try:
                 _attach_journal(reader, data, cell)
-                _add_credits(reader)
+                _add_newer_tables(reader)
                 reader.one("BEGIN")  # every statement sees the store as it was at the first
                 cells[cell] = reader
             except sqlite3.Error as error:
@@ -254,7 +266,7 @@ def look_at(
     def payments_apart() -> list[Found]:
         load_messages()
         merged = MergedReader(readers)
-        _add_credits(merged)
+        _add_newer_tables(merged)
         return payments(merged, between(cells))
 
     readers = list(cells.values())
@@ -435,10 +447,16 @@ def _attach_journal(reader: Reader, data: Path, cell: str) -> None:
     reader.one(table.replace("IF NOT EXISTS instructions", "rail.instructions"))
 
 
-def _add_credits(reader: Reader) -> None:
-    """A store that no program since the first refunds has started has none: they are read as an empty table."""
-    if not reader.one("SELECT 1 FROM sqlite_master WHERE name = 'credits'"):
-        reader.one(
-            "CREATE TEMP TABLE credits (credit_id TEXT PRIMARY KEY, debit_id TEXT, clearing_id TEXT, amount INTEGER,"
-            " state TEXT)"
-        )
+_NEWER_TABLES: Final = {
+    "credits": "credit_id TEXT PRIMARY KEY, debit_id TEXT, clearing_id TEXT, amount INTEGER, state TEXT",
+    "approvals": "approval_id TEXT PRIMARY KEY, payment_id TEXT, status TEXT",
+    "limit_checks": "check_id TEXT PRIMARY KEY, account_id TEXT, currency TEXT, amount INTEGER, day TEXT, state TEXT",
+    "limit_days": "account_id TEXT, currency TEXT, day TEXT, amount INTEGER",
+}
+
+
+def _add_newer_tables(reader: Reader) -> None:
+    """Tables that came later than the last start over this store are read as empty ones."""
+    for table, columns in _NEWER_TABLES.items():
+        if not reader.one("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)):
+            reader.one(f"CREATE TEMP TABLE {table} ({columns})")

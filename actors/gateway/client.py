@@ -51,6 +51,7 @@ DECIDED: Final = (
     "PaymentNeedsAttention",
     "PaymentStalled",
     "BeneficiaryHeld",
+    "ApprovalRequested",
     "ReactionFailed",
 )
 

@@ -18,9 +18,13 @@ class Reason:
 INVALID_DEBTOR_ACCOUNT: Final = "AC02"  # InvalidDebtorAccountNumber
 CLOSED_CREDITOR_ACCOUNT: Final = "AC04"  # ClosedAccountNumber
 CLOSED_DEBTOR_ACCOUNT: Final = "AC05"  # ClosedDebtorAccountNumber
+NOT_ALLOWED_AMOUNT: Final = "AM02"  # NotAllowedAmount: greater than the allowed maximum
 NOT_ALLOWED_CURRENCY: Final = "AM03"  # NotAllowedCurrency
 INSUFFICIENT_FUNDS: Final = "AM04"  # InsufficientFunds
 WRONG_AMOUNT: Final = "AM09"  # WrongAmount
+AMOUNT_EXCEEDS_AGREED_LIMIT: Final = "AM14"  # AmountExceedsAgreedLimit
+ORDER_CANCELLED: Final = "DS02"  # OrderCancelled: by an authorised person
+WAITING_TIME_EXPIRED: Final = "DS24"  # WaitingTimeExpired: the order was not complete in time
 REGULATORY_REASON: Final = "RR04"  # RegulatoryReason
 TIMEOUT_AT_CREDITOR_AGENT: Final = "AB05"  # TimeoutCreditorAgent
 TIMEOUT_AT_INSTRUCTED_AGENT: Final = "AB06"  # TimeoutInstructedAgent

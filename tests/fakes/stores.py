@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from actors.aml import store as aml
+from actors.approval import store as approval
 from actors.directory import log
 from actors.disbursement import store as disbursement
 from actors.execution import store as execution
 from actors.ledger import store as ledger
+from actors.limits import store as limits
 from actors.operations import store as operations
 from actors.runtime import seals
 from actors.runtime.core import RUNTIME_MIGRATIONS
@@ -32,6 +34,8 @@ def open_store(data: Path, cell: str = "cell-0") -> SqliteSession:
             *tracker.MIGRATIONS,
             *ledger.MIGRATIONS,
             *aml.MIGRATIONS,
+            *approval.MIGRATIONS,
+            *limits.MIGRATIONS,
             *disbursement.MIGRATIONS,
             *execution.MIGRATIONS,
             *operations.MIGRATIONS,

@@ -35,6 +35,8 @@ def test_the_shipped_isolation_gives_each_service_a_cell_and_the_sagas_two() -> 
 def test_a_service_that_came_later_lives_where_older_groups_leave_room_for_it() -> None:
     """A configuration of before it still starts, and one that names it decides."""
     assert placed(isolated(*ALL)).cells_of("operations") == ("tracker",)
+    assert placed(isolated(*ALL)).cells_of("approval") == ("aml",)
+    assert placed(isolated(*ALL)).cells_of("limits") == ("ledger",)
     assert placed(isolated(*ALL, "operations")).cells_of("operations") == ("operations",)
 
 
