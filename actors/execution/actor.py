@@ -12,6 +12,7 @@ from actors.execution.messages import (
     EXECUTED,
     REJECTED,
     RETURNED,
+    AskRail,
     ConfirmAnswer,
     ExecutePayment,
     ExecutionContradicted,
@@ -140,6 +141,13 @@ class Execution(Service):
             doubt = ExecutionInDoubt(instruction_id=entry.instruction_id, reason=reason, facts=self.store.facts(entry))
             turn.answer(doubt, entry.reply_to, workflow=entry.workflow)
 
+    def ask_rail(self, command: AskRail, turn: Turn) -> None:
+        """A person does not want to wait for the next query's time."""
+        entry = self.store.load(command.payment_id)
+        if entry is not None and entry.state in model.OPEN:
+            task = QueryInstruction(instruction_id=entry.instruction_id, payment_id=entry.payment_id)
+            turn.hand_over(RAIL, task)
+
     def settle(self, command: SettleExecution, turn: Turn) -> None:
         """Take a person's evidence for a payment in doubt."""
         payment_id = command.payment_id
@@ -242,6 +250,7 @@ class Execution(Service):
         StopExecution: stop,
         RailAnswered: hear_rail,
         QueryDue: query,
+        AskRail: ask_rail,
         SettleExecution: settle,
         Started: recover,
         RecoveryDue: recover,

@@ -35,6 +35,13 @@ class ExecutePayment(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskRail(Command):
+    """Ask the rail at once what became of the payment, if it has not said so for good. Nothing is sent again."""
+
+    payment_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopExecution(Command):
     """Close the gate: no instruction may be recorded for this payment from now on.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from actors.aml.messages import BeneficiaryCleared
 from actors.directory.reaction import ANY_ORDER, On, Reactions
 from actors.disbursement.messages import CancellationRequested
-from actors.execution.messages import ExecutePayment, StopExecution
+from actors.execution.messages import AskRail, ExecutePayment, StopExecution
 from actors.execution.model import MissingEvidence
 from actors.ledger.messages import AccountDebited, DebitExpiryReached
+from actors.messaging.system_messages import PaymentRetried
 from actors.vocabulary.order import PaymentFacts
 from actors.vocabulary.reason import REQUESTED_BY_CUSTOMER, TIMEOUT_AT_INSTRUCTED_AGENT, Reason
 
@@ -57,6 +58,11 @@ def stop_expired(event: DebitExpiryReached) -> StopExecution:
     return StopExecution(instruction_id=facts.order.payment_id, reason=EXPIRED, ending="rejected", facts=facts)
 
 
+def ask_rail(event: PaymentRetried) -> AskRail:
+    """A person retries the payment: perhaps the bank knows more by now."""
+    return AskRail(payment_id=event.payment_id)
+
+
 def _known(facts: PaymentFacts | None) -> PaymentFacts:
     if facts is None:
         raise MissingEvidence("a choreographed event carries the payment's facts; this one has none")
@@ -69,5 +75,6 @@ REACTIONS: Reactions = {
     ANY_ORDER: (
         On(CancellationRequested, StopExecution, stop_cancelled),
         On(DebitExpiryReached, StopExecution, stop_expired),
+        On(PaymentRetried, AskRail, ask_rail),
     ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from actors.messaging.message import Command, Reply, Tick
+from actors.messaging.message import Command, Event, Reply, Tick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,3 +108,82 @@ class LinesSeen(Tick):
     logged: ClassVar[bool] = False
 
     lines: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentPaused(Event):
+    """A person has paused the payment: every cell knows it, and puts reactions to its events aside."""
+
+    by_person: ClassVar[bool] = True
+
+    payment_id: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentResumed(Event):
+    """It goes on: what was put aside is taken in order."""
+
+    by_person: ClassVar[bool] = True
+
+    payment_id: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRetried(Event):
+    """A person wants done at once what waits for another try: parked messages, dead letters, a word of the bank."""
+
+    by_person: ClassVar[bool] = True
+
+    payment_id: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseTarget(Command):
+    """Put aside what would go to a service, or to the rail behind `service`. Every cell is told; `TargetStanding`."""
+
+    from_clients: ClassVar[bool] = True
+    by_person: ClassVar[bool] = True
+
+    kind: str  # service or rail
+    name: str
+    by: str = ""
+    reason: str = ""
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeTarget(Command):
+    """Let what was put aside go there, in order. Every cell is told; answered by `TargetStanding`."""
+
+    from_clients: ClassVar[bool] = True
+    by_person: ClassVar[bool] = True
+
+    kind: str
+    name: str
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetStanding(Reply):
+    """Whether it is paused in this cell. `done`: the pause's words, "" where it was not paused; `error`: a refusal."""
+
+    kind: str
+    name: str
+    paused: bool
+    done: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicePaused(Reply):
+    """Nothing was done: a person has paused the service; `error` is the sentence to show."""
+
+    service: str
+    error: str

@@ -1,16 +1,40 @@
-"""The Payment service: starts one saga per payment, and passes on a person's wish to stop it. Holds nothing."""
+"""The Payment service: starts one saga per payment, and passes on what people want of it. Holds nothing."""
 
 from __future__ import annotations
 
-from actors.payment.messages import CancelSaga, StartSaga
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from actors.messaging.envelope import CHOREOGRAPHED
+from actors.messaging.message import Event, Message
+from actors.messaging.system_messages import PaymentPaused, PaymentResumed, PaymentRetried
+from actors.payment.messages import (
+    CancelSaga,
+    PauseSaga,
+    RestartSaga,
+    ResumeSaga,
+    RetrySaga,
+    SagaSteered,
+    StartSaga,
+    SteeringRefused,
+    SteerSaga,
+)
 from actors.payment.saga import PREFIX
-from actors.runtime.service import Service, Turn
+from actors.payment.store import MIGRATIONS, SagaStore
+from actors.runtime.service import CellContext, Service, Turn
+from actors.vocabulary.operators import PAUSE, RESTART, RESUME, RETRY, OperatorRules
 
 
 class Payment(Service):
     """Reacts to what starts and stops orchestrated payments (`workflow.REACTIONS`)."""
 
     name = "payment"
+    migrations = MIGRATIONS
+
+    def prepare(self, context: CellContext) -> None:
+        """Know which payments have a saga, and who may steer them."""
+        self._store = SagaStore(context.session)
+        self._rules = OperatorRules(context.settings.operators.names, context.settings.operators.four_eyes)
 
     def _start(self, command: StartSaga, turn: Turn) -> None:
         turn.send(PREFIX + command.order.payment_id, command)
@@ -18,4 +42,37 @@ class Payment(Service):
     def _cancel(self, command: CancelSaga, turn: Turn) -> None:
         turn.send(PREFIX + command.payment_id, command)
 
-    handlers = {StartSaga: _start, CancelSaga: _cancel}
+    def _steer(self, command: Any, turn: Turn) -> None:
+        """An orchestrated payment's saga decides; a choreographed one is nobody's, and every service has its part."""
+        payment_id, by, reason = command.payment_id, command.by, command.reason
+        action = _ACTIONS[type(command)]
+        asks = turn.envelope.sender
+        error = self._rules.why_not_directly(action, by, asks)
+        if error:
+            turn.answer(SteeringRefused(payment_id=payment_id, error=error))
+        elif self._store.exists(payment_id):
+            step = command.step if action == RESTART else ""
+            steer = SteerSaga(payment_id=payment_id, action=action, argument=step, by=by, reason=reason, asks=asks)
+            turn.send(PREFIX + payment_id, steer)
+        elif action == RESTART:
+            turn.answer(SteeringRefused(payment_id=payment_id, error=NO_STEPS.format(payment_id)))
+        else:
+            event, done = _CHOREOGRAPHED[action]
+            turn.publish(event(payment_id=payment_id, by=by, reason=reason), flow=CHOREOGRAPHED)
+            turn.answer(SagaSteered(payment_id=payment_id, done=done.format(payment_id)))
+
+    handlers: ClassVar[Any] = {StartSaga: _start, CancelSaga: _cancel} | dict.fromkeys(
+        (PauseSaga, ResumeSaga, RetrySaga, RestartSaga), _steer
+    )
+
+
+NO_STEPS = (
+    "{} is choreographed: nobody knows its steps, so none can be started from; retry has every service try again what"
+    " it could not do, directory replay gives one what it missed"
+)
+_ACTIONS: dict[type[Message], str] = {PauseSaga: PAUSE, ResumeSaga: RESUME, RetrySaga: RETRY, RestartSaga: RESTART}
+_CHOREOGRAPHED: dict[str, tuple[Callable[..., Event], str]] = {
+    PAUSE: (PaymentPaused, "{} is paused: services put what they would do for it aside, a cancellation too"),
+    RESUME: (PaymentResumed, "{} goes on: services take up what they have put aside"),
+    RETRY: (PaymentRetried, "{}: what services could not do is tried again at once, and the bank is asked"),
+}

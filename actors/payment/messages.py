@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from actors.messaging.message import Command, Tick
+from actors.messaging.message import Command, Reply, Tick
 from actors.vocabulary.order import PaymentOrder
 
 
@@ -35,3 +35,92 @@ class StepTimedOut(Tick):
 
     step: str
     attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseSaga(Command):
+    """Send nothing more for this payment, in either flow; what arrives is kept in order until `ResumeSaga`.
+
+    Answered by `SagaSteered` or `SteeringRefused`, as the others that steer.
+    """
+
+    from_clients: ClassVar[bool] = True
+    by_person: ClassVar[bool] = True
+
+    payment_id: str
+    by: str = ""
+    reason: str = ""
+    job_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeSaga(Command):
+    """Take what has gathered while the payment was paused, and go on."""
+
+    from_clients: ClassVar[bool] = True
+    by_person: ClassVar[bool] = True
+
+    payment_id: str
+    by: str = ""
+    reason: str = ""
+    job_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrySaga(Command):
+    """Do at once what would be tried again later: the command without answer, parked messages, dead letters.
+
+    Where the payment is in doubt the bank is asked, and nothing is executed again.
+    """
+
+    from_clients: ClassVar[bool] = True
+    by_person: ClassVar[bool] = True
+
+    payment_id: str
+    by: str = ""
+    reason: str = ""
+    job_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartSaga(Command):
+    """Send the commands again from `step` on, one at or before the step where the payment stands."""
+
+    from_clients: ClassVar[bool] = True
+    by_person: ClassVar[bool] = True
+
+    payment_id: str
+    step: str
+    by: str = ""
+    reason: str = ""
+    job_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteerSaga(Command):
+    """What Payment passes on to a saga: one of `actors.vocabulary.operators.ACTIONS`, for whoever `asks`."""
+
+    logged: ClassVar[bool] = False  # the person's own command says the same
+
+    payment_id: str
+    action: str
+    argument: str
+    by: str
+    reason: str
+    asks: str  # who hears what became of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SagaSteered(Reply):
+    """Done; `done` is the sentence that says what."""
+
+    payment_id: str
+    done: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteeringRefused(Reply):
+    """Nothing was done; `error` is the sentence to show."""
+
+    payment_id: str
+    error: str

@@ -47,7 +47,8 @@ class Step:
 
     `on_reason` says what to do about a refusal, by its ISO code (else the payment is undone); `again(order,
     number)` makes the command anew, since the same number would get the same answer. `on_failure` says what
-    to do about a command in the dead letters; it was never answered, so the very same one is sent again.
+    to do about a command in the dead letters; it was never answered, so the very same one is sent again. `ask(order)`
+    finds out what became of a command, without doing it again.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Step:
     again: Callable[[PaymentOrder, int], Command] | None = None
     on_reason: Mapping[str, Policy] = field(default_factory=dict, hash=False)
     on_failure: Policy = STOP_AND_UNDO
+    ask: Callable[[PaymentOrder], Command] | None = None
 
     def __post_init__(self) -> None:
         if (self.compensation is None) != (self.undone is None):

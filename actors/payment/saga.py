@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from actors.messaging.envelope import ORCHESTRATED
 from actors.messaging.message import Message
 from actors.messaging.system_messages import Failed
 from actors.payment.definition import Workflow
 from actors.payment.engine import advance, start
-from actors.payment.messages import CancelSaga, StartSaga, StepTimedOut
+from actors.payment.messages import (
+    CancelSaga,
+    SagaSteered,
+    StartSaga,
+    SteeringRefused,
+    SteerSaga,
+    StepTimedOut,
+)
 from actors.payment.model import Decision, State
+from actors.payment.steering import Refused, asked_by, late_timers, steer
 from actors.payment.store import MIGRATIONS, SagaStore
 from actors.payment.workflow import VOCABULARY, WORKFLOWS
+from actors.runtime.pauses import Pauses
 from actors.runtime.service import CellContext, Service, Turn
 from actors.vocabulary.order import PaymentOrder
 
@@ -39,6 +49,7 @@ class PaymentSaga(Service):
         """Take the cell's session and its workflows, timeouts as configured."""
         self._store = SagaStore(context.session)
         self._workflows = _workflows(context)
+        self._pauses: Pauses | None = context.resources.get("pauses")
         self._state: State | None = None
         self._is_new = False
 
@@ -53,10 +64,60 @@ class PaymentSaga(Service):
 
     def _take(self, message: Message, turn: Turn) -> None:
         state = self._state or self._load(turn.envelope.target)
+        if state.paused:
+            self._state = state
+            self._store.put_aside(state.order.payment_id, turn.envelope._replace(message=message))
+            return
+        if self._pauses and self._pauses.active and self._clock_stands(state, message, turn):
+            return
         decision = advance(self._route, state, message, turn.now)
         self._carry_out(decision, turn)
         if decision.state is not state:
             turn.keep(self)
+
+    def _clock_stands(self, state: State, message: Message, turn: Turn) -> bool:
+        """A service that somebody has paused can't answer: the time of its step begins again."""
+        asked = type(message) is StepTimedOut and asked_by(self._route, state, message)
+        assert self._pauses is not None
+        if not asked or not self._pauses.stands_still(asked[1].of.to):
+            return False
+        turn.timer(asked[0], asked[1].of.timeout, message)
+        return True
+
+    def _steer(self, command: SteerSaga, turn: Turn) -> None:
+        """Do what a person wants of this payment, or say why not."""
+        state = self._state or self._load(turn.envelope.target)
+        order = state.order
+        # A person knows of no flow; what comes of it belongs to the payment's.
+        turn.take_up(turn.envelope._replace(flow=ORCHESTRATED, workflow=order.workflow))
+        try:
+            decision, done = steer(self._route, state, command, turn.now)
+        except Refused as refusal:
+            self._state = state
+            turn.answer(SteeringRefused(payment_id=order.payment_id, error=str(refusal)), command.asks)
+            return
+        self._carry_out(decision, turn)
+        turn.answer(SagaSteered(payment_id=order.payment_id, done=done), command.asks)
+        if state.paused and not decision.state.paused:
+            self._take_what_came(turn)
+        if decision.state is not state:
+            turn.keep(self)
+
+    def _take_what_came(self, turn: Turn) -> None:
+        """What has come while the payment was paused, as if it came now; its clocks have stood."""
+        assert self._state is not None
+        ticks = []
+        for envelope in self._store.take_up(self._state.order.payment_id):
+            turn.take_up(envelope)
+            if isinstance(envelope.message, StepTimedOut):
+                ticks.append(envelope)
+                continue
+            decision = advance(self._route, self._state, envelope.message, turn.now)
+            self._carry_out(decision, turn)
+        for envelope in ticks:
+            turn.take_up(envelope)
+            late = late_timers(self._route, self._state, envelope.message)
+            self._carry_out(Decision(self._state, (), late), turn)
 
     def write_back(self, turn: Turn) -> None:
         """Store where the saga stands, once for all that happened to it in a turn."""
@@ -97,7 +158,10 @@ class PaymentSaga(Service):
             )
         return workflow
 
-    handlers = dict.fromkeys((*VOCABULARY, CancelSaga, StepTimedOut, Failed), _take) | {StartSaga: _start}
+    handlers = dict.fromkeys((*VOCABULARY, CancelSaga, StepTimedOut, Failed), _take) | {
+        StartSaga: _start,
+        SteerSaga: _steer,
+    }
 
 
 def _workflows(context: CellContext) -> Workflows:

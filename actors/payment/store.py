@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from actors.messaging import codec
+from actors.messaging.envelope import Envelope
 from actors.payment.messages import StartSaga
 from actors.payment.model import Branch, State
 from actors.store.session import Migration, Session
@@ -28,6 +29,16 @@ MIGRATIONS: Final = (
                 start BLOB NOT NULL
             ) WITHOUT ROWID
             """,
+        ),
+    ),
+    Migration(
+        "payment",
+        2,
+        (
+            # what has come for paused payments, in order; gone when they are resumed
+            "CREATE TABLE saga_inbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, payment_id TEXT NOT NULL,"
+            " envelope BLOB NOT NULL)",
+            "CREATE INDEX saga_inbox_payments ON saga_inbox (payment_id, seq)",
         ),
     ),
 )
@@ -83,6 +94,22 @@ def state_of(row: Sequence[Any]) -> State:
     command: Any = codec.decode(start)
     rest = () if unusual is None else _unpacked(codec.unpack(unusual))
     return State(command.order, phase, step, attempt, *rest)
+
+    def exists(self, payment_id: str) -> bool:
+        """Whether a saga was started for the payment."""
+        return self._session.one("SELECT 1 FROM sagas WHERE payment_id = ?", (payment_id,)) is not None
+
+    def put_aside(self, payment_id: str, envelope: Envelope) -> None:
+        """Keep what has come for a paused payment."""
+        self._session.write(
+            "INSERT INTO saga_inbox (payment_id, envelope) VALUES (?, ?)", (payment_id, codec.pack(envelope))
+        )
+
+    def take_up(self, payment_id: str) -> list[Envelope]:
+        """What was put aside, in the order in which it came; it is gone from here."""
+        rows = self._session.all("SELECT envelope FROM saga_inbox WHERE payment_id = ? ORDER BY seq", (payment_id,))
+        self._session.write("DELETE FROM saga_inbox WHERE payment_id = ?", (payment_id,))
+        return [codec.envelope_from(codec.unpack(row[0])) for row in rows]
 
 
 def _unusual(state: State) -> bytes | None:

@@ -30,6 +30,7 @@ from actors.disbursement.messages import (
     PaymentReturned,
 )
 from actors.execution.messages import (
+    AskRail,
     ExecutePayment,
     ExecutionContradicted,
     ExecutionInDoubt,
@@ -113,6 +114,11 @@ def stop_execution(order: PaymentOrder, reason: Reason, ending: str) -> StopExec
     return StopExecution(instruction_id=order.payment_id, reason=reason, ending=ending)
 
 
+def ask_rail(order: PaymentOrder) -> AskRail:
+    """What the bank knows of it."""
+    return AskRail(payment_id=order.payment_id)
+
+
 def post_debit(order: PaymentOrder) -> PostDebit:
     """The held money has left."""
     return PostDebit(debit_id=order.payment_id)
@@ -173,6 +179,7 @@ EXECUTE: Final = Step(
     retries=2,
     pivot=True,
     needs=("debit-account", "screen-beneficiary"),
+    ask=ask_rail,
 )
 POST: Final = Step(
     "post-debit",

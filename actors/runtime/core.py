@@ -26,6 +26,7 @@ from actors.messaging.frames import GATEWAY, joined, pack_frame, unpack_frame
 from actors.messaging.system_messages import Busy
 from actors.runtime import links as link_tables
 from actors.runtime import outbox as outbox_tables
+from actors.runtime import pauses as pause_tables
 from actors.runtime import retries as retry_tables
 from actors.runtime import seals
 from actors.runtime import suspects as suspect_tables
@@ -40,6 +41,7 @@ from actors.runtime.inprocess import InProcessSystem
 from actors.runtime.inputs import ENDED_THE_PROCESS, Inputs
 from actors.runtime.links import Links
 from actors.runtime.outbox import Outboxes
+from actors.runtime.pauses import PauseKeeper, Pauses
 from actors.runtime.retries import Backoff, Retries
 from actors.runtime.service import Answer, CellContext, Service, Started, Worker
 from actors.runtime.soundness import damaged, examine, hold_against_peers, hold_against_seals
@@ -138,6 +140,7 @@ class CellCore:
             DeadLetters,
             Actors,
             Waiting,
+            PauseKeeper,
         )
         members = [member for _, member, _ in self._hosting.families]
         migrations = [*RUNTIME_MIGRATIONS]
@@ -270,10 +273,13 @@ class CellCore:
         own_slots = placement.slots_of(self.name)
         resources: dict[str, Any] = {}
         context = CellContext(self.name, settings, session, resources, own_slots)
-        self._subscriptions = Subscriptions(session, self._hosting.reactions)
+        self._subscriptions = Subscriptions(
+            session, self._hosting.reactions | {pause_tables.ACTOR: pause_tables.REACTIONS}
+        )
         self._timers = Timers(session)
         self._retries = Retries(session, settings.runtime.retry_rate)
         self._outboxes = Outboxes(session)
+        self._pauses = Pauses(session, self._outboxes)
         self._links = Links(session, [name for name in placement.names if name != self.name])
         self._suspects = Suspects(session, settings.runtime.suspect_limit)
         chain = seals.Seals(session)
@@ -283,8 +289,8 @@ class CellCore:
         runtime = settings.runtime
         self._turns = Turns(
             cell=self.name, session=session, system=self._system, subscriptions=self._subscriptions,
-            retries=self._retries, timers=self._timers, outboxes=self._outboxes, links=self._links, seals=chain,
-            clock=clock, ids=Ids(placement.number_of(self.name), chance, last), chance=chance, placement=placement,
+            retries=self._retries, timers=self._timers, outboxes=self._outboxes, pauses=self._pauses, links=self._links,
+            seals=chain, clock=clock, ids=Ids(placement.number_of(self.name), chance, last), chance=chance, placement=placement,
             own_slots=own_slots, immediate_retries=runtime.immediate_retries,
             backoff=Backoff(
                 runtime.delayed_retries, timedelta(seconds=runtime.retry_initial_seconds),
@@ -296,6 +302,8 @@ class CellCore:
             "subscriptions": self._subscriptions,
             "reactions": self._subscriptions,
             "retries": self._retries,
+            "pauses": self._pauses,
+            "services": tuple(service.name for service in self._hosting.services if not service.observes),
             "turns": self._turns,
             "system": self._system,
             "actor_names": lambda name: self._system.handlers_of(name) is not None,
@@ -328,6 +336,7 @@ class CellCore:
         downtime = max(timedelta(0), now - last) if row else timedelta(0)
         self._timers.prolong(downtime)
         self._timers.hold_until(now + OVERDUE_GRACE)
+        self._pauses.look()
         self._outboxes.open()
         session.commit()
         for runner in self._outboxes.workers.values():
@@ -525,6 +534,7 @@ class CellCore:
             if not getattr(thread.worker, "holds_intake", False):
                 continue
             draining = not isinstance(thread.worker, HasCircuit) or thread.worker.circuit.state(now) == CLOSED
+            draining = draining and name not in self._outboxes.paused
             done = self._outboxes.done.get(name, 0) if draining else None
             backlogs[f"tasks wait for the {name}"] = Backlog(self._outboxes.pending.get(name, 0), done)
         for peer, waiting in self._links.waiting().items():

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from actors.messaging.envelope import HERE, Envelope
 from actors.runtime.lines import seen
 from actors.runtime.links import Links
+from actors.runtime.pauses import ACTOR as PAUSES
 from actors.runtime.service import Record
 from actors.runtime.void import UNPACKABLE, CannotBeSent
 from actors.store.placement import Placement
@@ -55,17 +56,18 @@ class Crossing:
     def publish(self, subscriber: str, event: Envelope) -> None:
         """An event to a subscriber in another cell, where all of its reactions to it are found: so it goes but once.
 
-        One that is about no payment goes to every cell of the subscriber's.
+        One that is about no payment goes to every cell of the subscriber's; what is paused concerns all the others.
         """
         if (subscriber, event.message_id) in self._published:
             return
         self._published.add((subscriber, event.message_id))
         event = event._replace(target=subscriber)
-        if event.payment_id:
+        if event.payment_id and subscriber != PAUSES:
             self.send(event)
             return
         for cell in self._placement.cells_of(subscriber):
-            self._add(cell, [event])
+            if cell != self._cell:
+                self._add(cell, [event])
 
     def let_see(self, observer: str, records: Iterable[Record]) -> None:
         """Lines of the log to an observer in other cells: each to that of its payment."""

@@ -130,6 +130,10 @@ class Effects:
         """See `Turn.keep`."""
         self.kept = actor
 
+    def take_up(self, envelope: Envelope) -> None:
+        """See `Turn.take_up`."""
+        self.envelope = envelope
+
     def new_id(self, prefix: str, slot: int) -> str:
         """See `Turn.new_id`."""
         return self._ids.new_id(prefix, slot, self.now)

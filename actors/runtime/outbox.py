@@ -47,6 +47,9 @@ class Runner(Protocol):
     def hand(self, tasks: list[Handed]) -> None:
         """Give it tasks; returns at once."""
 
+    def hold(self, held: bool) -> None:
+        """While it is held it begins nothing; returns at once."""
+
     def tell_to_stop(self) -> None:
         """Let it finish the batch in hand, and no other; returns at once."""
 
@@ -65,6 +68,8 @@ class Outboxes:
         self._finished_by: list[str] = []  # the outbox of each
         self._given: dict[str, dict[int, Envelope]] = {}
         self._behind: dict[str, int] = {}  # outboxes with stored tasks that wait for room: the last id given
+        self._before: dict[str, int] = {}  # paused outboxes: up to this id a process before this one may have begun
+        self.paused: frozenset[str] = frozenset()  # whose tasks wait in the store, and whose workers begin nothing
         self.workers: dict[str, Runner] = {}
         self.pending: dict[str, int] = {}  # tasks that are not done, in memory and in the store
         self.done: dict[str, int] = {}  # tasks finished since the start
@@ -76,8 +81,18 @@ class Outboxes:
         for name in self.workers:
             self._given[name] = {}
             self._behind[name] = 0
+            self._before[name] = self._next_id - 1
         self.pending = dict(self._session.all("SELECT name, count(*) FROM outbox GROUP BY name"))
         self.refill(again=True)
+        self._before = {name: last for name, last in self._before.items() if name in self.paused}
+
+    def hold(self, names: frozenset[str]) -> None:
+        """These outboxes are paused, and no others."""
+        if names == self.paused:
+            return
+        self.paused = names
+        for name, runner in self.workers.items():
+            runner.hold(name in names)
 
     def add(self, envelope: Envelope) -> None:
         """Put a task into an outbox, within this turn."""
@@ -117,7 +132,7 @@ class Outboxes:
         for number, name, envelope in self._new:
             given = self._given.setdefault(name, {})
             self.pending[name] = self.pending.get(name, 0) + 1
-            if name in self._behind or len(given) >= WINDOW:
+            if name in self._behind or len(given) >= WINDOW or name in self.paused:
                 self._behind.setdefault(name, number - 1)
                 continue
             given[number] = envelope
@@ -131,22 +146,22 @@ class Outboxes:
     @property
     def hungry(self) -> bool:
         """Whether stored tasks wait and a worker has room again."""
-        return any(len(self._given[name]) < WINDOW // 2 for name in self._behind)
+        return any(len(self._given[name]) < WINDOW // 2 for name in self._behind if name not in self.paused)
 
     def refill(self, *, again: bool = False) -> None:
         """Give workers with room the tasks that wait in the store (inside a transaction: it reads)."""
         for name, last in list(self._behind.items()):
             given = self._given.setdefault(name, {})
             room = WINDOW - len(given)
-            if room < WINDOW // 2 or name not in self.workers:
+            if room < WINDOW // 2 or name not in self.workers or name in self.paused:
                 continue
             rows = self._session.all(
                 "SELECT id, envelope FROM outbox WHERE name = ? AND id > ? ORDER BY id LIMIT ?", (name, last, room)
             )
-            batch = []
+            batch, before = [], self._before.get(name, 0)
             for number, data in rows:
                 given[number] = envelope_from(unpack(data))
-                batch.append(_handed(number, given[number], again=again))
+                batch.append(_handed(number, given[number], again=again or number <= before))
             if batch:
                 self._behind[name] = batch[-1].outbox_id
                 self.workers[name].hand(batch)
@@ -190,7 +205,7 @@ class WorkerThread:
         self._now = now
         self._tasks: deque[Handed] = deque()
         self._wake = threading.Condition()
-        self._stopping = False
+        self._stopping = self._held = False
         self._log = structlog.get_logger("worker").bind(outbox=worker.outbox)
         self._thread = threading.Thread(target=self._run, name=f"worker-{worker.outbox}", daemon=True)
 
@@ -202,6 +217,12 @@ class WorkerThread:
         """Give it tasks; returns at once."""
         with self._wake:
             self._tasks.extend(tasks)
+            self._wake.notify()
+
+    def hold(self, held: bool) -> None:
+        """While it is held it begins nothing; returns at once."""
+        with self._wake:
+            self._held = held
             self._wake.notify()
 
     def tell_to_stop(self) -> None:
@@ -248,6 +269,9 @@ class WorkerThread:
     def _next_batch(self) -> list[Handed] | None:
         with self._wake:
             while not self._stopping:
+                if self._held:
+                    self._wake.wait()
+                    continue
                 if self._crowded():
                     self._wake.wait(CROWDED_PAUSE_S)
                     continue

@@ -39,11 +39,21 @@ MIGRATIONS = (
         # dead letters that a person wants delivered again, in the order in which they were buried
         ("CREATE TABLE released (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE)",),
     ),
+    Migration(
+        "retries",
+        3,
+        # a person retries one payment
+        (
+            "CREATE INDEX dead_letters_payments ON dead_letters (payment_id)",
+            "CREATE INDEX parked_payments ON parked (conversation)",
+        ),
+    ),
 )
 
 LETTERS_AT_ONCE: Final = 128  # dead letters that are delivered again in one turn at most
 RELEASE_EVERY: Final = timedelta(milliseconds=100)  # while more of them wait
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ITS_ACTORS: Final = "actor = ? OR substr(actor, 1, ?) = ?"
 MESSAGE, TARGET, PAYMENT = (Envelope._fields.index(name) for name in ("message", "target", "payment_id"))
 
 
@@ -234,6 +244,32 @@ class Retries:
         self._release_at = now + RELEASE_EVERY
         self._look_due()
         return letters, len(unreadable)
+
+    def hold(self, parked: Parked) -> None:
+        """It was due, but its actor is paused: it waits until it may `go_on`."""
+        self._session.write("UPDATE parked SET due = NULL WHERE seq = ?", (parked.seq,))
+        self._look_due()
+
+    def go_on(self, now: datetime, *, service: str = "", payment_id: str = "") -> None:
+        """What waited for a paused service (its many, too) or payment is due: the first of each conversation."""
+        which, name = ("conversation = ?", payment_id) if payment_id else (_ITS_ACTORS, service)
+        names = (name,) if payment_id else (name, len(name) + 1, f"{name}/")
+        self._session.write(
+            f"UPDATE parked SET due = ? WHERE due IS NULL AND seq IN (SELECT min(seq) FROM parked WHERE {which}"
+            " GROUP BY actor, conversation)",
+            (micros(now), *names),
+        )
+        self._look_due()
+
+    def hasten(self, payment_id: str, now: datetime) -> None:
+        """What waits for its next try for this payment is due now, and its dead letters are delivered again."""
+        self._session.write(
+            "UPDATE parked SET due = ? WHERE conversation = ? AND due > ?", (micros(now), payment_id, micros(now))
+        )
+        letters = self._session.all("SELECT id FROM dead_letters WHERE payment_id = ?", (payment_id,))
+        if letters:
+            self.release(tuple(row[0] for row in letters))
+        self._look_due()
 
     def drop(self, letter_id: str, reason: str, now: datetime) -> bool:
         """Give a dead letter up; it is kept, with the reason, apart from those that can be retried."""

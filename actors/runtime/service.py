@@ -69,6 +69,9 @@ class Turn(Protocol):
         """`actor` holds what its `write_back` stores or hands over: called once at the end of the turn, before
         the commit (or at once, where the handler may yet be taken back). It sends nothing to other actors."""
 
+    def take_up(self, envelope: Envelope) -> None:
+        """Go on as if `envelope` were the message in hand: what follows is caused by it, and belongs to its flow."""
+
     def new_id(self, prefix: str, slot: int) -> str:
         """A new id, unique in the whole system and ordered by time, that ends in `slot`: `P01JD8XK2M3…-2f`."""
 

@@ -23,7 +23,7 @@ from actors.messaging.codec import CannotDecode, envelope_from, moment
 from actors.messaging.envelope import COMMAND, EVENT, OPERATOR, TIMER, Envelope
 from actors.messaging.frames import FrameContent
 from actors.messaging.message import Tick
-from actors.messaging.system_messages import Failed, LinesSeen
+from actors.messaging.system_messages import Failed, LinesSeen, ServicePaused
 from actors.runtime.clock import Clock, Ids
 from actors.runtime.crossing import Crossing
 from actors.runtime.dispatch import Dispatch
@@ -33,9 +33,11 @@ from actors.runtime.inputs import Inputs
 from actors.runtime.lines import records_in, seen
 from actors.runtime.links import Links
 from actors.runtime.outbox import Outboxes
+from actors.runtime.pauses import ACTOR as PAUSES
+from actors.runtime.pauses import PUT_OFF, Pauses
 from actors.runtime.retries import Backoff, Parked, Retries, conversation
 from actors.runtime.seals import Seals
-from actors.runtime.service import Answer, Observed, Record, Service
+from actors.runtime.service import Answer, Observed, Record, Service, Started
 from actors.runtime.timers import Timers
 from actors.runtime.void import UNPACKABLE, TurnTooLong, TurnVoid
 from actors.runtime.waiters import Waiters
@@ -72,7 +74,8 @@ class Turns:
 
     def __init__(
         self, *, cell: str, session: SqliteSession, system: InProcessSystem, subscriptions: Subscriptions,
-        retries: Retries, timers: Timers, outboxes: Outboxes, links: Links, seals: Seals, clock: Clock, ids: Ids,
+        retries: Retries, timers: Timers, outboxes: Outboxes, pauses: Pauses, links: Links, seals: Seals,
+        clock: Clock, ids: Ids,
         chance: Random, placement: Placement, own_slots: frozenset[int], immediate_retries: int, backoff: Backoff,
         budget: int, resident: int, failed_actor: Callable[[str, datetime], None],
     ) -> None:  # fmt: skip
@@ -83,6 +86,7 @@ class Turns:
         self._retries = retries
         self._timers = timers
         self._outboxes = outboxes
+        self._pauses = pauses
         self._links = links
         self._seals = seals
         self._clock = clock
@@ -220,7 +224,8 @@ class Turns:
             self.release_letters()
             parked = self._retries.take_due(now, TIMERS_PER_TURN, self._chance.random)
         for envelope in timers:
-            self._admit(envelope)
+            if not self._pauses.active or not self._put_off(envelope):
+                self._admit(envelope)
         for each in parked:
             self._deliver(each.actor, each.envelope, None, each)
         if self._subscriptions.lagging and not (inputs.alone and inputs.suspect()):
@@ -256,6 +261,7 @@ class Turns:
             self._retries.look()
             self._timers.look()
             self._subscriptions.look()
+            self._pauses.look()
             self.open()
         finally:
             self._session.roll_back()
@@ -346,13 +352,14 @@ class Turns:
         mail, budget = self._mail, self._budget
         while mail:
             target, envelope, on = mail.popleft()
-            if not self.whole and not envelope.target and not self._system.hosts(target):
+            if not self.whole and not envelope.target and (target == PAUSES or not self._system.hosts(target)):
                 self._crossing.publish(target, envelope)
-                continue
+                if target != PAUSES:
+                    continue
             handled += 1
             if handled > budget:
                 raise TurnTooLong(budget)
-            if self._careful or self._retries.conversations:
+            if self._careful or self._retries.conversations or self._pauses.active:
                 self._deliver(target, envelope, on, None)
             else:
                 self._deliver_at_ease(target, envelope, on)
@@ -454,6 +461,8 @@ class Turns:
 
     def _deliver(self, target: str, envelope: Envelope, on: On | None, parked: Parked | None) -> None:
         retries = self._retries
+        if self._pauses.active and self._keep(target, envelope, parked):
+            return
         if retries.conversations and parked is None and (target, conversation(envelope)) in retries.conversations:
             retries.park(target, envelope, due=None, attempt=0, cause="waits behind an earlier message of its payment")
             return
@@ -487,6 +496,31 @@ class Turns:
         assert failure is not None
         self._give_way(target, envelope, failure, parked)
 
+    def _keep(self, target: str, envelope: Envelope, parked: Parked | None) -> bool:
+        """Put aside what would go to somebody who is paused; a client hears so instead."""
+        if not self._pauses.keeps(target, envelope) or isinstance(envelope.message, Started):
+            return False
+        if parked is not None:
+            self._retries.hold(parked)
+            return True
+        why = self._pauses.why(target)
+        if envelope.sender[:7] == CLIENT and envelope.kind != EVENT:
+            self._effects.begin(target, envelope)
+            self._effects.answer(ServicePaused(service=target, error=why))
+            self._take()
+        else:
+            self._retries.park(target, envelope, due=None, attempt=0, cause=why or "the payment is paused")
+        return True
+
+    def _put_off(self, timer: Envelope) -> bool:
+        """Let a clock that would run out on a service which stands still begin again."""
+        owner = timer.target
+        if not self._pauses.stands_still(owner.partition("/")[0]):
+            return False
+        key = timer.message_id.removeprefix(f"timer/{owner}/").rpartition("/")[0]
+        self._timers.change(owner, key, self._effects.now + PUT_OFF, timer._replace(message_id=""))
+        return True
+
     def _take_back(self, actor: str) -> None:
         """The handler has raised: its writes and effects go, and what the actor has in memory."""
         self._session.take_back()
@@ -494,6 +528,8 @@ class Turns:
         self._system.drop(actor)
         if actor == DIRECTORY:
             self._subscriptions.look()
+        elif actor == PAUSES:
+            self._pauses.look()
 
     def _give_way(self, target: str, envelope: Envelope, error: Exception, parked: Parked | None) -> None:
         """A handler has failed as often as it may at once: park the message, or bury it."""

@@ -48,7 +48,7 @@ class SimulatedRunner:
         self._answers = answers
         self._now = now
         self._tasks: deque[Handed] = deque()
-        self._is_open = False
+        self._is_open = self._held = False
         self._pause = FIRST_PAUSE_S
         self._not_before = 0
         self._planned: int | None = None  # the earliest moment at which it will look for work
@@ -62,6 +62,12 @@ class SimulatedRunner:
         self._process.handed(tasks)
         self._tasks.extend(tasks)
         self._plan(self._timeline.now + self._latency())
+
+    def hold(self, held: bool) -> None:
+        """See `Runner.hold`."""
+        self._held = held
+        if not held:
+            self._plan(self._timeline.now + self._latency())
 
     def tell_to_stop(self) -> None:
         """Nothing is under way between two steps of the scheduler."""
@@ -87,6 +93,8 @@ class SimulatedRunner:
         if self._planned != planned or not self._process.alive:
             return
         self._planned = None
+        if self._held:
+            return
         if self._process.resumes_at > planned:
             self._plan(self._process.resumes_at)
             return

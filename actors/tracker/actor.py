@@ -11,7 +11,7 @@ from actors.messaging.codec import micros, moment
 from actors.runtime.service import CellContext, Observed, Record, Service, Started, Turn
 from actors.tracker.messages import PaymentStalled, SweepDeadlines
 from actors.tracker.model import UNKNOWN, Patience, follow, why_stalled
-from actors.tracker.store import MIGRATIONS, Known, TrackerStore, Writes
+from actors.tracker.store import MIGRATIONS, Known, Overdue, TrackerStore, Writes
 from actors.vocabulary.order import PaymentOrder
 from actors.vocabulary.reason import NARRATIVE, Reason
 from actors.vocabulary.slots import BadId, slot_in
@@ -107,7 +107,7 @@ class Tracker(Service):
 
     def sweep(self, message: SweepDeadlines, turn: Turn) -> None:
         """Publish `PaymentStalled` for payments past their deadline; their status follows from that event."""
-        overdue = self._store.overdue(micros(turn.now), SWEEP_LIMIT)
+        overdue = self._without_paused(self._store.overdue(micros(turn.now), SWEEP_LIMIT), turn)
         answered = _Answered(self._resources.get("reactions"))
         for payment in overdue:
             standing = payment.standing
@@ -129,6 +129,16 @@ class Tracker(Service):
         if overdue:
             self._store.forget_deadlines(payment.payment_id for payment in overdue)
         self._sweep_again(turn)
+
+    def _without_paused(self, overdue: list[Overdue], turn: Turn) -> list[Overdue]:
+        """Those that somebody ought to look at: a payment that is paused, or may wait for what is, has its time again."""
+        pauses = self._resources.get("pauses")
+        if not overdue or pauses is None:
+            return overdue
+        waits = {each.payment_id for each in overdue if pauses.clocks_stand or pauses.has_payment(each.payment_id)}
+        if waits:
+            self._store.postpone(waits, micros(turn.now + self._shortest))
+        return [each for each in overdue if each.payment_id not in waits]
 
     def started(self, message: Started, turn: Turn) -> None:
         """Nobody could answer while the cell was down: deadlines are prolonged by that time."""

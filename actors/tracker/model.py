@@ -94,7 +94,7 @@ def follow(standing: Standing, records: Iterable[Record]) -> Standing:
             told_at = told_at if _nothing_was_heard(envelope.message) else at
         moved_at = at
         last = envelope.message
-        if envelope.kind == EVENT:
+        if envelope.kind == EVENT and not last.by_person:  # a person's wish is no step that others answer
             event, receivers = last, received_by
     if last is None:
         return standing

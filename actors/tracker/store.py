@@ -206,6 +206,11 @@ class TrackerStore:
         rows = [(payment_id,) for payment_id in payment_ids]
         self._session.write_many("UPDATE tracker_payments SET deadline = NULL WHERE payment_id = ?", rows)
 
+    def postpone(self, payment_ids: Iterable[str], until: int) -> None:
+        """These payments may stand still until then."""
+        rows = [(until, payment_id) for payment_id in payment_ids]
+        self._session.write_many("UPDATE tracker_payments SET deadline = ? WHERE payment_id = ?", rows)
+
     def prolong_deadlines(self, by: int) -> None:
         """Nobody could move while the cell was down: every deadline is later by so much."""
         self._session.write("UPDATE tracker_payments SET deadline = deadline + ? WHERE deadline IS NOT NULL", (by,))
