@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -58,7 +58,8 @@ class Reading:
         from actors.tracker import queries
 
         found = self._each(lambda reader: queries.payments(reader, limit=limit, **conditions))
-        return sorted(found, key=lambda payment: str(payment["payment_id"]), reverse=True)[:limit]
+        newest = sorted(found, key=lambda payment: str(payment["payment_id"]), reverse=True)[:limit]
+        return self._with_pauses(newest)
 
     def payment_ids(self, where: Condition) -> list[str]:
         """The ids of all payments that meet a condition, in their order."""
@@ -104,7 +105,43 @@ class Reading:
         """One payment, or None."""
         from actors.tracker import queries
 
-        return self._first(lambda reader: queries.payment(reader, payment_id))
+        payment = self._first(lambda reader: queries.payment(reader, payment_id))
+        return None if payment is None else self._with_pauses([payment])[0]
+
+    def _with_pauses(self, payments: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Each with `paused`: by whom, when and why, or None."""
+        paused: dict[str, dict[str, Any]] = {}
+        ids = [str(payment["payment_id"]) for payment in payments]
+        for start in range(0, len(ids), 500):
+            paused |= self.pauses("payment", ids[start : start + 500])
+        return [payment | {"paused": paused.get(payment["payment_id"])} for payment in payments]
+
+    def pauses(self, kind: str, names: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+        """What is paused in any cell, by name: services, rails, or the payments of `names`."""
+        from actors.runtime import queries
+
+        found: dict[str, dict[str, Any]] = {}
+        for reader in self.readers.values():
+            found = queries.pauses(reader, kind, names) | found
+        return found
+
+    def put_aside(self) -> dict[str, int]:
+        """How many messages wait for each service, for another try or until it is resumed."""
+        from actors.runtime import queries
+
+        return self._sums(queries.put_aside)
+
+    def outbox_sizes(self) -> dict[str, int]:
+        """How many tasks wait in each outbox."""
+        from actors.runtime import queries
+
+        return self._sums(queries.outbox_sizes)
+
+    def _sums(self, read: Callable[[Reader], dict[str, int]]) -> dict[str, int]:
+        total: Counter[str] = Counter()
+        for reader in self.readers.values():
+            total.update(read(reader))
+        return dict(total)
 
     def statuses(self, payment_ids: Iterable[str]) -> dict[str, str]:
         """The status of each payment that a cell knows."""

@@ -17,7 +17,7 @@ def payments_table(screen: Screen, payments: Sequence[dict[str, Any]]) -> None:
     rows = [
         (
             payment["payment_id"],
-            payment["status"],
+            payment["status"] + (" (paused)" if payment.get("paused") else ""),
             payment["reason"],
             payment["amount"],
             payment["currency"],
@@ -64,6 +64,7 @@ def payment_page(screen: Screen, payment: dict[str, Any]) -> None:
             ("payment", payment["payment_id"]),
             ("status", payment["status"]),
             ("reason", " ".join(part for part in (payment["reason"], payment["reason_text"]) if part)),
+            ("paused", paused(payment)),
             ("amount", f"{payment['amount']} {payment['currency']}"),
             ("debtor", payment["debtor_account"]),
             ("creditor", f"{creditor['name']}, {creditor['account']}"),
@@ -84,6 +85,12 @@ def payment_page(screen: Screen, payment: dict[str, Any]) -> None:
     if timeline:
         screen.say("")
         timeline_table(screen, timeline, payment["payment_id"])
+
+
+def paused(payment: dict[str, Any]) -> str:
+    """Since when, by whom and why, or ""."""
+    by = payment.get("paused")
+    return f"since {moment(by['at'])[:19]}, by {by['by'] or 'nobody named'}: {by['reason']}" if by else ""
 
 
 def timeline_table(screen: Screen, timeline: Sequence[dict[str, Any]], payment_id: str = "") -> None:

@@ -12,7 +12,8 @@ from actors.messaging.message import Command, Message
 from actors.messaging.system_messages import Failed
 from actors.operations.messages import EndItem
 from actors.operations.model import ASKED, FAILED, REFUSED, SUCCEEDED, Job
-from actors.vocabulary.operators import CANCEL, SETTLE
+from actors.payment.messages import PauseSaga, RestartSaga, ResumeSaga, RetrySaga, SagaSteered, SteeringRefused
+from actors.vocabulary.operators import CANCEL, PAUSE, RESTART, RESUME, RETRY, SETTLE
 
 
 class Ask(NamedTuple):
@@ -44,9 +45,35 @@ def settle(payment_id: str, job: Job) -> SettleExecution:
     )
 
 
+def pause(payment_id: str, job: Job) -> PauseSaga:
+    """Send nothing more for it."""
+    return PauseSaga(payment_id=payment_id, by=job.people, reason=job.reason, job_id=job.job_id)
+
+
+def resume(payment_id: str, job: Job) -> ResumeSaga:
+    """Let it go on."""
+    return ResumeSaga(payment_id=payment_id, by=job.people, reason=job.reason, job_id=job.job_id)
+
+
+def retry(payment_id: str, job: Job) -> RetrySaga:
+    """Do at once what would be tried again later."""
+    return RetrySaga(payment_id=payment_id, by=job.people, reason=job.reason, job_id=job.job_id)
+
+
+def restart(payment_id: str, job: Job) -> RestartSaga:
+    """Send its commands again, from a step on."""
+    return RestartSaga(
+        payment_id=payment_id, step=job.argument, by=job.people, reason=job.reason, job_id=job.job_id
+    )  # fmt: skip
+
+
 ASKS: Final[Mapping[str, Ask]] = {
     CANCEL: Ask("disbursement", cancel),
     SETTLE: Ask("execution", settle),
+    PAUSE: Ask("payment", pause),
+    RESUME: Ask("payment", resume),
+    RETRY: Ask("payment", retry),
+    RESTART: Ask("payment", restart),
 }
 
 
@@ -66,15 +93,28 @@ def _not_settled(reply: SettlementRefused) -> Heard:
     return Heard(reply.payment_id, SETTLE, REFUSED, reply.error)
 
 
+def _steered(reply: SagaSteered) -> Heard:
+    return Heard(reply.payment_id, reply.action, SUCCEEDED, reply.done)
+
+
+def _not_steered(reply: SteeringRefused) -> Heard:
+    return Heard(reply.payment_id, reply.action, REFUSED, reply.error)
+
+
 ANSWERS: Final[Mapping[type[Message], Callable[[Any], Heard]]] = {
     CancellationTaken: _taken,
     CancellationRefused: _not_cancelled,
     ExecutionSettled: _settled,
     SettlementRefused: _not_settled,
+    SagaSteered: _steered,
+    SteeringRefused: _not_steered,
 }
 
 # By the name of the command, since that is what a failure tells.
-_ACTIONS: Final = {"CancelPayment": CANCEL, "SettleExecution": SETTLE}
+_ACTIONS: Final = {
+    "CancelPayment": CANCEL, "SettleExecution": SETTLE, "PauseSaga": PAUSE, "ResumeSaga": RESUME, "RetrySaga": RETRY,
+    "RestartSaga": RESTART,
+}  # fmt: skip
 
 
 def failed(payment_id: str, failure: Failed) -> Heard:

@@ -49,17 +49,17 @@ class Payment(Service):
         asks = turn.envelope.sender
         error = self._rules.why_not_directly(action, by, asks)
         if error:
-            turn.answer(SteeringRefused(payment_id=payment_id, error=error))
+            turn.answer(SteeringRefused(payment_id=payment_id, action=action, error=error))
         elif self._store.exists(payment_id):
             step = command.step if action == RESTART else ""
             steer = SteerSaga(payment_id=payment_id, action=action, argument=step, by=by, reason=reason, asks=asks)
             turn.send(PREFIX + payment_id, steer)
         elif action == RESTART:
-            turn.answer(SteeringRefused(payment_id=payment_id, error=NO_STEPS.format(payment_id)))
+            turn.answer(SteeringRefused(payment_id=payment_id, action=action, error=NO_STEPS.format(payment_id)))
         else:
             event, done = _CHOREOGRAPHED[action]
             turn.publish(event(payment_id=payment_id, by=by, reason=reason), flow=CHOREOGRAPHED)
-            turn.answer(SagaSteered(payment_id=payment_id, done=done.format(payment_id)))
+            turn.answer(SagaSteered(payment_id=payment_id, action=action, done=done.format(payment_id)))
 
     handlers: ClassVar[Any] = {StartSaga: _start, CancelSaga: _cancel} | dict.fromkeys(
         (PauseSaga, ResumeSaga, RetrySaga, RestartSaga), _steer

@@ -115,6 +115,7 @@ class SagaSteered(Reply):
     """Done; `done` is the sentence that says what."""
 
     payment_id: str
+    action: str
     done: str
 
 
@@ -123,4 +124,5 @@ class SteeringRefused(Reply):
     """Nothing was done; `error` is the sentence to show."""
 
     payment_id: str
+    action: str
     error: str

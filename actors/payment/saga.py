@@ -94,10 +94,11 @@ class PaymentSaga(Service):
             decision, done = steer(self._route, state, command, turn.now)
         except Refused as refusal:
             self._state = state
-            turn.answer(SteeringRefused(payment_id=order.payment_id, error=str(refusal)), command.asks)
+            refused = SteeringRefused(payment_id=order.payment_id, action=command.action, error=str(refusal))
+            turn.answer(refused, command.asks)
             return
         self._carry_out(decision, turn)
-        turn.answer(SagaSteered(payment_id=order.payment_id, done=done), command.asks)
+        turn.answer(SagaSteered(payment_id=order.payment_id, action=command.action, done=done), command.asks)
         if state.paused and not decision.state.paused:
             self._take_what_came(turn)
         if decision.state is not state:

@@ -290,8 +290,8 @@ class CellCore:
         self._turns = Turns(
             cell=self.name, session=session, system=self._system, subscriptions=self._subscriptions,
             retries=self._retries, timers=self._timers, outboxes=self._outboxes, pauses=self._pauses, links=self._links,
-            seals=chain, clock=clock, ids=Ids(placement.number_of(self.name), chance, last), chance=chance, placement=placement,
-            own_slots=own_slots, immediate_retries=runtime.immediate_retries,
+            seals=chain, clock=clock, ids=Ids(placement.number_of(self.name), chance, last), chance=chance,
+            placement=placement, own_slots=own_slots, immediate_retries=runtime.immediate_retries,
             backoff=Backoff(
                 runtime.delayed_retries, timedelta(seconds=runtime.retry_initial_seconds),
                 timedelta(seconds=runtime.retry_maximum_seconds),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from actors.messaging.codec import moment
@@ -28,6 +30,29 @@ def dead_letters(reader: Reader) -> list[dict[str, Any]]:
         }
         for letter_id, at, actor, payment_id, kind, attempts, cause, released in rows
     ]
+
+
+def pauses(reader: Reader, kind: str, names: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+    """What is paused, by name: since when, by whom and why; all of a kind, or those of `names`."""
+    if reader.one("SELECT 1 FROM sqlite_master WHERE name = 'pauses'") is None:
+        return {}  # a store of before
+    among = f" AND name IN ({', '.join('?' * len(names))})" if names else ""
+    rows = reader.all(f"SELECT name, at, by, reason FROM pauses WHERE kind = ?{among} ORDER BY name", (kind, *names))
+    return {name: {"by": by, "at": moment(at).isoformat(), "reason": reason} for name, at, by, reason in rows}
+
+
+def put_aside(reader: Reader) -> dict[str, int]:
+    """How many messages wait, for each service, for another try or until it is resumed."""
+    rows = reader.all("SELECT actor, count(*) FROM parked GROUP BY actor")
+    found: Counter[str] = Counter()
+    for actor, number in rows:
+        found[actor.partition("/")[0]] += number
+    return dict(found)
+
+
+def outbox_sizes(reader: Reader) -> dict[str, int]:
+    """How many tasks wait in each outbox, or are with its worker."""
+    return dict(reader.all("SELECT name, count(*) FROM outbox GROUP BY name"))
 
 
 def number_of_dead_letters(reader: Reader) -> int:

@@ -131,7 +131,7 @@ class Tracker(Service):
         self._sweep_again(turn)
 
     def _without_paused(self, overdue: list[Overdue], turn: Turn) -> list[Overdue]:
-        """Those that somebody ought to look at: a payment that is paused, or may wait for what is, has its time again."""
+        """Those that somebody ought to look at: what is paused, or may wait for what is, has its time again."""
         pauses = self._resources.get("pauses")
         if not overdue or pauses is None:
             return overdue

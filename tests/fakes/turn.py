@@ -55,6 +55,9 @@ class FakeTurn:
     def keep(self, actor: Service) -> None:
         actor.write_back(self)
 
+    def take_up(self, envelope: Envelope) -> None:
+        self.envelope = envelope
+
     def new_id(self, prefix: str, slot: int) -> str:
         self.bench.ids += 1
         return f"{prefix}{self.bench.ids:06d}-{slot:02x}"

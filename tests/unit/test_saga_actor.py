@@ -65,7 +65,7 @@ def test_payment_passes_on_a_wish_to_cancel() -> None:
 def test_payment_reacts_to_orchestrated_payments_alone() -> None:
     """One payment never has two drivers."""
     assert [on.flows for on in REACTIONS["*"]] == [(ORCHESTRATED,), (ORCHESTRATED,)]
-    assert {on.command for on in REACTIONS["*"]} == set(Payment.handlers)
+    assert {on.command for on in REACTIONS["*"]} <= set(Payment.handlers)
 
 
 def test_a_saga_sends_the_first_command_and_sets_its_one_timer() -> None:

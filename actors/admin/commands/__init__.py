@@ -14,6 +14,7 @@ from actors.admin.commands import (
     operators,
     payments,
     simulation,
+    steering,
     verification,
     workflow,
 )
@@ -26,6 +27,8 @@ GROUPS: tuple[Group, ...] = (
     Group(name="dead-letters", help="messages that no handler could take"),
     Group(name="jobs", help="what is being done to many payments"),
     Group(name="actions", help="what waits for a second person"),
+    Group(name="service", help="services that can be paused"),
+    Group(name="rail", help="the ways to the bank, which can be paused"),
     Group(name="workflow", help="the order of steps, drawn from the code"),
 )
 COMMANDS: tuple[Command, ...] = (
@@ -35,6 +38,7 @@ COMMANDS: tuple[Command, ...] = (
     *decisions.COMMANDS,
     *jobs.COMMANDS,
     *operators.COMMANDS,
+    *steering.COMMANDS,
     *directory.COMMANDS,
     *workflow.COMMANDS,
     *verification.COMMANDS,
