@@ -77,9 +77,11 @@ class PaymentSaga(Service):
 
     def _clock_stands(self, state: State, message: Message, turn: Turn) -> bool:
         """A service that somebody has paused can't answer: the time of its step begins again."""
-        asked = type(message) is StepTimedOut and asked_by(self._route, state, message)
         assert self._pauses is not None
-        if not asked or not self._pauses.stands_still(asked[1].of.to):
+        if not isinstance(message, StepTimedOut):
+            return False
+        asked = asked_by(self._route, state, message)
+        if asked is None or not self._pauses.stands_still(asked[1].of.to):
             return False
         turn.timer(asked[0], asked[1].of.timeout, message)
         return True

@@ -74,7 +74,7 @@ def resume(route: Route, state: State, command: SteerSaga, now: datetime) -> Ste
         return Steered(Decision(state), f"{payment_id} is not paused")
     resumed = state._replace(paused="")
     event = PaymentResumed(payment_id=payment_id, by=command.by, reason=command.reason)
-    return Steered(Decision(resumed, (), fresh_timers(workflow, resumed), (event,)), f"{payment_id} goes on")
+    return Steered(Decision(resumed, (), fresh_timers(route, resumed), (event,)), f"{payment_id} goes on")
 
 
 def retry(route: Route, state: State, command: SteerSaga, now: datetime) -> Steered:

@@ -87,14 +87,6 @@ class SagaStore:
         )
         return None if row is None else state_of(row)
 
-
-def state_of(row: Sequence[Any]) -> State:
-    """What a row says: start, phase, step, attempt, unusual."""
-    start, phase, step, attempt, unusual = row
-    command: Any = codec.decode(start)
-    rest = () if unusual is None else _unpacked(codec.unpack(unusual))
-    return State(command.order, phase, step, attempt, *rest)
-
     def exists(self, payment_id: str) -> bool:
         """Whether a saga was started for the payment."""
         return self._session.one("SELECT 1 FROM sagas WHERE payment_id = ?", (payment_id,)) is not None
@@ -110,6 +102,14 @@ def state_of(row: Sequence[Any]) -> State:
         rows = self._session.all("SELECT envelope FROM saga_inbox WHERE payment_id = ? ORDER BY seq", (payment_id,))
         self._session.write("DELETE FROM saga_inbox WHERE payment_id = ?", (payment_id,))
         return [codec.envelope_from(codec.unpack(row[0])) for row in rows]
+
+
+def state_of(row: Sequence[Any]) -> State:
+    """What a row says: start, phase, step, attempt, unusual."""
+    start, phase, step, attempt, unusual = row
+    command: Any = codec.decode(start)
+    rest = () if unusual is None else _unpacked(codec.unpack(unusual))
+    return State(command.order, phase, step, attempt, *rest)
 
 
 def _unusual(state: State) -> bytes | None:

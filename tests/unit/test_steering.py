@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from actors import assembly
 from actors.aml.messages import ScreenBeneficiary
 from actors.execution.messages import AskRail, ExecutePayment
 from actors.ledger.messages import DebitAccount, PostDebit
@@ -20,6 +21,7 @@ from tests.fakes.turn import FakeTurn, ServiceBench
 from tests.fakes.workflow_script import NOW, WorkflowScript, an_order
 
 PERSON = "client/1/7"
+assembly.load_messages()  # what waits is stored
 
 
 def wish(action: str, argument: str = "") -> SteerSaga:
@@ -29,7 +31,7 @@ def wish(action: str, argument: str = "") -> SteerSaga:
 
 def steered(script: WorkflowScript, action: str, argument: str = "") -> Steered:
     """What comes of it."""
-    return steer(script.workflow, script.state, wish(action, argument), NOW)
+    return steer(script.route, script.state, wish(action, argument), NOW)
 
 
 def refusal(script: WorkflowScript, action: str, argument: str = "") -> str:
@@ -66,7 +68,7 @@ def test_a_resumed_step_has_its_whole_time_again() -> None:
     script.state = steered(script, PAUSE).decision.state
     resumed = steered(script, RESUME).decision
     assert [type(event) for event in resumed.events] == [PaymentResumed]
-    assert resumed.timers == script.workflow.first_timers[1]
+    assert resumed.timers == script.route.first_timers[1]
 
 
 @pytest.mark.parametrize("action", [RETRY, RESTART])
@@ -90,7 +92,7 @@ def test_retrying_sends_the_outstanding_command_with_a_fresh_count() -> None:
     decision = steered(script, RETRY).decision
     assert [type(message) for _, message in decision.sends] == [ScreenBeneficiary]
     assert decision.state.attempt == 1
-    assert decision.timers == script.workflow.first_timers[1]
+    assert decision.timers == script.route.first_timers[1]
     assert [type(event) for event in decision.events] == [PaymentRetried]
 
 
