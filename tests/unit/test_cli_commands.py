@@ -189,6 +189,7 @@ def test_a_payment_as_json_has_the_documented_fields(desk: Desk) -> None:
     """One document, with the names of the interface."""
     document = with_payment(desk, "rejected", "AM04").json(*PAY, "--key", "k")
     assert set(document) == {
+        "paused",
         "payment_id", "idempotency_key", "duplicate", "status", "reason", "reason_text", "flow", "workflow",
         "workflow_version", "batch_id", "end_to_end_id", "uetr", "debtor_account", "creditor", "remittance", "amount",
         "currency", "created_at", "updated_at",
