@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +14,8 @@ from actors.messaging.envelope import OPERATOR
 from actors.operations.messages import AddItems, JobRefused, JobStanding, RunJob, StartJob
 
 OPERATIONS: Final = "operations"
-CHUNK: Final = 500
+CHUNK: Final = 1_000  # payments a message
+WINDOW: Final = 16  # messages unanswered
 _LOOK_SECONDS: Final = 0.2
 
 
@@ -49,14 +50,24 @@ def hand_over(client: Any, wanted: Wanted, payment_ids: Sequence[str], moved: Ca
         job_id=job_id, action=wanted.action, argument=wanted.argument, by=wanted.by, reason=wanted.reason,
         total=len(payment_ids), query=wanted.query,
     )  # fmt: skip
-    for cell, ids in by_cell.items():
-        _said(client, start, cell)
-        for chunk, at in enumerate(range(0, len(ids), CHUNK)):
-            part = ids[at : at + CHUNK]
-            _said(client, AddItems(job_id=job_id, chunk=chunk, payment_ids=tuple(part)), cell)
-            moved(len(part))
+    _tell_all(client, [(start, cell) for cell in by_cell], moved)
+    _tell_all(client, _chunks(job_id, by_cell), moved)
     states = [_said(client, RunJob(job_id=job_id, items=len(ids)), cell).state for cell, ids in by_cell.items()]
     return job_id, states[0]
+
+
+def _chunks(job_id: str, by_cell: dict[str, list[str]]) -> Iterator[tuple[AddItems, str]]:
+    for cell, ids in by_cell.items():
+        for chunk, at in enumerate(range(0, len(ids), CHUNK)):
+            yield AddItems(job_id=job_id, chunk=chunk, payment_ids=tuple(ids[at : at + CHUNK])), cell
+
+
+def _tell_all(client: Any, messages: Iterable[tuple[Any, str]], moved: Callable[[int], None]) -> None:
+    """Several at once: where orders wait, each would wait for its turn."""
+    addressed = ((message, f"{OPERATIONS}@{cell}", 0) for message, cell in messages)
+    for message, reply in client.stream(addressed, window=WINDOW, kind=OPERATOR):
+        _taken(reply)
+        moved(len(getattr(message, "payment_ids", ())))
 
 
 def say(client: Any, message: Any) -> None:

@@ -251,7 +251,25 @@ class Client:
         Raises:
             NoAnswer: for `timeout` seconds not one answer came.
         """
-        coming = iter(orders)
+        addressed = ((order, "disbursement", slot_of(order.idempotency_key)) for order in orders)
+        return self.stream(addressed, timeout, window=window, told_busy=told_busy, called="orders")
+
+    def stream(
+        self,
+        messages: Iterable[tuple[Any, str, int]],
+        timeout: float = DEFAULT_TIMEOUT_S,
+        *,
+        window: int,
+        kind: str = COMMAND,
+        told_busy: Callable[[Busy], None] = lambda busy: None,
+        called: str = "messages",
+    ) -> Iterator[tuple[Any, Message]]:
+        """Send many messages, each with its target and slot, as `submit` does orders.
+
+        Raises:
+            NoAnswer: for `timeout` seconds not one answer came.
+        """
+        coming = iter(messages)
         inbox: deque[Answered] = deque()
         under_way: set[Unanswered] = set()
         self._told_busy = told_busy
@@ -259,9 +277,8 @@ class Client:
             progress_at = time.monotonic()
             while True:
                 room = 0 if self._waiting else window - len(under_way)
-                for order in itertools.islice(coming, room):
-                    slot = slot_of(order.idempotency_key)
-                    under_way.add(self._post(order, "disbursement", slot, inbox, item=order))
+                for message, target, slot in itertools.islice(coming, room):
+                    under_way.add(self._post(message, target, slot, inbox, kind=kind, item=message))
                 if not under_way:
                     return
                 self._exchange(progress_at + timeout)
@@ -273,7 +290,7 @@ class Client:
                     progress_at = time.monotonic()
                 elif time.monotonic() >= progress_at + timeout:
                     sentence = self._sentence(next(iter(under_way)), timeout)
-                    raise NoAnswer(f"{len(under_way)} orders are unanswered: {sentence}")
+                    raise NoAnswer(f"{len(under_way)} {called} are unanswered: {sentence}")
         finally:
             self._told_busy = lambda busy: None
             for unanswered in under_way:

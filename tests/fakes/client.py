@@ -56,6 +56,13 @@ class FakeClient:
             self.asked.append(("disbursement", -1, order))
             yield order, self._answer(order)
 
+    def stream(
+        self, messages: Iterable[tuple[Any, str, int]], timeout: float = 30, *, window: int, kind: str = "command"
+    ) -> Iterator[tuple[Any, Any]]:
+        """Each message with its scripted reply."""
+        for message, target, slot in messages:
+            yield message, self.request(message, target, slot, timeout, kind=kind)
+
     def wait(self, payment_id: str, timeout: float = 30, *, types: tuple[str, ...] = ()) -> str | None:
         """The scripted status, at once."""
         self.waited.append(payment_id)

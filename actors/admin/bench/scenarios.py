@@ -12,13 +12,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from actors.admin.bench.bulk import PAYMENTS as BULK_PAYMENTS
+from actors.admin.bench.bulk import bulk
 from actors.admin.bench.limit import bare_sql
 from actors.admin.bench.orders import OrderMix
 from actors.admin.bench.overload import PAYMENTS, overload
 from actors.admin.bench.system_under_test import BenchFailed, PeakMemory, SystemUnderTest
 from config.settings import SAMPLES
 
-SCENARIOS: Final = ("throughput", "latency", "start", "recovery", "in-flight", "growth", "overload")
+SCENARIOS: Final = ("throughput", "latency", "start", "recovery", "in-flight", "growth", "overload", "bulk")
 SILENT: Final = "TEST-SILENT"
 QUIET_RAIL: Final = (  # a silent rail is not asked about every instruction while something else is measured
     "execution.query_after_seconds=3600", "execution.doubt_after_seconds=7200", "tracker.executing_after_seconds=86400",
@@ -160,6 +162,11 @@ def overloaded(flow: str, topology: str, payments: int, note: Note) -> Run:
     return _run("overload", flow, topology, payments, **overload(flow, topology, payments, note))
 
 
+def in_bulk(flow: str, topology: str, payments: int, note: Note) -> Run:
+    """One action on so many payments at once: its rate, and what running payments keep of theirs."""
+    return _run("bulk", flow, topology, payments, **bulk(flow, topology, payments, note))
+
+
 def planned(
     scenario: str | None,
     flow: str | None,
@@ -172,9 +179,7 @@ def planned(
     flows = (flow,) if flow else ("orchestrated", "choreographed")
     topologies = (topology,) if topology else ("embedded", "partitioned")
     wide = topology or "partitioned"
-    for each in (
-        (scenario,) if scenario else ("throughput", "latency", "start", "recovery", "in-flight", "growth", "overload")
-    ):
+    for each in (scenario,) if scenario else SCENARIOS:
         if each == "throughput":
             for place in topologies:
                 for kind in flows:
@@ -193,6 +198,7 @@ def planned(
                 "in-flight": (in_flight, 100_000),
                 "growth": (growth, 100_000),
                 "overload": (overloaded, PAYMENTS),
+                "bulk": (in_bulk, BULK_PAYMENTS),
             }
             measure, size = sizes[each]
             yield lambda measure=measure, size=size: measure(flows[0], wide, payments or size, note)  # type: ignore[misc]

@@ -72,7 +72,7 @@ def _verify_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _bench_arguments(parser: argparse.ArgumentParser) -> None:
-    scenarios = ("throughput", "latency", "start", "recovery", "in-flight", "growth", "overload")
+    scenarios = ("throughput", "latency", "start", "recovery", "in-flight", "growth", "overload", "bulk")
     parser.add_argument("--scenario", choices=scenarios, help="default: all of them")
     parser.add_argument("--flow", choices=kinds.FLOWS, help="default: both")
     parser.add_argument("--topology", choices=kinds.TOPOLOGIES, help="default: embedded and partitioned")
