@@ -127,8 +127,8 @@ class Operations(Service):
             return
         if state != job.state:
             self._store.move(job_id, state, micros(turn.now), by=by, reason=reason, approved_by=approved_by)
-            if state == model.RUNNING:
-                turn.timer(_TIMER, timedelta(0), WorkOff())
+        if state == model.RUNNING:  # said again, it helps where a tick is in the dead letters
+            turn.timer(_TIMER, timedelta(0), WorkOff())
         self._say(job_id, turn)
 
     def _say(self, job_id: str, turn: Turn) -> None:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from actors.admin import verify
 from actors.admin.merged import MergedReader
 from actors.execution.simulated_rail import COLUMNS, SCHEMA
+from actors.simulation import jobs
 from actors.simulation.cells import SimulatedCell
 from actors.simulation.disk import DiskReader
 from actors.simulation.orders import Order
@@ -108,6 +109,7 @@ def check(
     found += _banks(views)
     found += _called(views)
     found += _observers(views)
+    found += [Found(*each) for each in jobs.violations(readers)]
     found += _flows(cells, readers, accepted, orders)
     return found
 

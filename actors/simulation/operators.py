@@ -17,6 +17,7 @@ from actors.simulation.cells import SimulatedCell
 from actors.simulation.clients import Clients
 from actors.simulation.clock import SECOND, Timeline
 from actors.simulation.faults import Faults
+from actors.simulation.jobs import Jobs
 from actors.simulation.orders import CURRENCIES
 from actors.simulation.rail import Instructed
 from actors.store.placement import Placement
@@ -29,7 +30,17 @@ MOVING: Final = """SELECT payment_id FROM tracker_payments WHERE status IN
     ('received', 'debiting', 'screening', 'held', 'executing') ORDER BY payment_id"""
 LETTERS: Final = "SELECT count(*) FROM dead_letters"
 
-SERVICES: Final = ("disbursement", "ledger", "aml", "execution", "payment", "notification", "replication", "tracker")
+SERVICES: Final = (
+    "disbursement",
+    "ledger",
+    "aml",
+    "execution",
+    "payment",
+    "notification",
+    "replication",
+    "tracker",
+    "operations",
+)
 REPLAYABLE: Final = ("tracker", "replication", "notification")
 SUBSCRIPTIONS: Final = (
     ("notification", "PaymentCompleted", "disbursement"), ("replication", "PaymentCompleted", "payment"),
@@ -56,6 +67,7 @@ class Operators:
         self._placement = placement
         self._read_again = read_again
         self._away: list[tuple[SimulatedCell, str, str]] = []  # what somebody has asked to be taken away
+        self._jobs = Jobs(chance, faults, clients, placement)
         self._taken_away: list[tuple[SimulatedCell, str, str]] = []  # and what is known to be
 
     def stroll(self) -> None:
@@ -71,6 +83,10 @@ class Operators:
         moving = cell.disk.rows(MOVING)
         if moving and chance.random() < 0.5:
             self._cancel(chance.choice(moving)[0])
+        if chance.random() < 0.15:
+            self._do_to_many(cell)
+        if chance.random() < 0.3:
+            self._jobs.meddle(cell)
         if chance.random() < 0.3:
             self.deposit()
         if chance.random() < 0.2 and cell.disk.rows(LETTERS)[0][0]:
@@ -88,10 +104,21 @@ class Operators:
                 busy = True
             for (payment_id,) in cell.disk.rows(DOUBTS):
                 busy = self._settle(payment_id) or busy
+            busy = self._jobs.tidy_up(cell) or busy
             if cell.disk.rows(LETTERS)[0][0]:
                 self._dig_up(cell)
                 busy = True
         return busy
+
+    def _do_to_many(self, cell: SimulatedCell) -> None:
+        """A job over some payments of a cell, of which many can't be had: give evidence, or cancel."""
+        chance = self._chance
+        doubtful = [row[0] for row in cell.disk.rows(DOUBTS) if self._is_silent(row[0])]
+        moving = [row[0] for row in cell.disk.rows(MOVING)]
+        if doubtful and chance.random() < 0.5:
+            self._jobs.begin("settle", chance.choice(("executed", "not-executed")), doubtful)
+        elif moving:
+            self._jobs.begin("cancel", "", chance.sample(moving, min(len(moving), chance.randint(1, 6))))
 
     def _dig_up(self, cell: SimulatedCell) -> None:
         self._read_again("dead-letters", cell.name)
@@ -165,13 +192,16 @@ class Operators:
 
     def _settle(self, payment_id: str) -> bool:
         """Give evidence where the bank will never say anything by itself: whatever a person has heard."""
-        known = self._bank(payment_id)
-        if not known or known[0].state != "unknown":
+        if not self._is_silent(payment_id):
             return False
         executed = self._chance.random() < 0.5
         message = SettleExecution(payment_id=payment_id, executed=executed, reason="phoned")
         self._about(payment_id, message, "execution")
         return True
+
+    def _is_silent(self, payment_id: str) -> bool:
+        known = self._bank(payment_id)
+        return bool(known) and known[0].state == "unknown"
 
     def _cancel(self, payment_id: str) -> None:
         self._about(payment_id, CancelPayment(payment_id=payment_id, reason="a mistake"), "disbursement")

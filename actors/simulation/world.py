@@ -58,7 +58,8 @@ POISONED: Final = (
     ("disbursement", "SubmitPayment"), ("disbursement", "StartPayment"), ("disbursement", "EndPayment"),
     ("payment", "StartSaga"), ("payment/", "AccountDebited"), ("payment/", "BeneficiaryCleared"),
     ("payment/", "PaymentExecuted"), ("payment/", "DebitPosted"), ("notification", "NotifyParties"),
-    ("replication", "ReplicatePayment"), ("tracker", "Observed"),
+    ("replication", "ReplicatePayment"), ("tracker", "Observed"), ("operations", "WorkOff"),
+    ("operations", "CancellationTaken"),
 )  # fmt: skip
 DEADLY: Final = (
     ("ledger", "DebitAccount"), ("execution", "RailAnswered"), ("disbursement", "SubmitPayment"),
@@ -485,6 +486,7 @@ def _settings(chance: Random) -> list[Settings]:
         },
         "tracker": {"stalled_after_seconds": 20, "executing_after_seconds": 40, "sweep_seconds": 2},
         "supervision": {"actor_intensity": chance.choice((3, 1_000, 1_000))},
+        "operators": {"items_per_second": chance.choice((5, 2_000)), "four_eyes": chance.choice(((), ("bulk",)))},
     }  # fmt: skip
     orders = ("debit-first", "screen-first")
     return [Settings(data="simulated", disbursement={"workflow": order}, **sections) for order in orders]  # type: ignore[arg-type]
