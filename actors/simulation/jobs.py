@@ -26,7 +26,8 @@ from actors.store.session import Reader
 from actors.vocabulary.slots import slot_in
 
 AT_WORK: Final = "SELECT job_id, state FROM operation_jobs WHERE state IN ('requested', 'running', 'paused')"
-LOOSE: Final = """SELECT job_id, payment_id, operation_items.state FROM operation_items JOIN operation_jobs AS jobs USING (job_id)
+LOOSE: Final = """SELECT job_id, payment_id, operation_items.state
+    FROM operation_items JOIN operation_jobs AS jobs USING (job_id)
     WHERE operation_items.state = 'asked' OR (jobs.state = 'done' AND operation_items.state = 'waiting')"""
 BEGUN: Final = "SELECT job_id, payment_id FROM operation_items WHERE state <> 'waiting'"
 NUMBERS: Final = """SELECT job_id, items, asked, done, refused, failed, unanswered,
