@@ -55,7 +55,7 @@ class Operations(Service):
     def start(self, command: StartJob, turn: Turn) -> None:
         """Open a job, if it is one."""
         try:
-            model.check(command.action, command.argument, command.by, command.reason, self._rules)
+            model.check(command.action, command.argument, command.by, command.reason, self._rules, tuple(ASKS))
         except model.Refused as refusal:
             turn.answer(JobRefused(job_id=command.job_id, error=str(refusal)))
             return

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from actors.vocabulary.operators import ACTIONS, RESTART, SETTLE, OperatorRules
+from actors.vocabulary.operators import RESTART, SETTLE, OperatorRules
 
 # A job
 OPEN: Final = "open"  # its payments are still coming
@@ -59,14 +60,14 @@ class Job(NamedTuple):
         return f"{self.by}, approved by {self.approved_by}" if self.approved_by else self.by
 
 
-def check(action: str, argument: str, by: str, reason: str, rules: OperatorRules) -> None:
-    """Whether such a job may be asked for at all.
+def check(action: str, argument: str, by: str, reason: str, rules: OperatorRules, known: Collection[str]) -> None:
+    """Whether such a job may be asked for at all; `known` are the actions that there are.
 
     Raises:
         Refused: with the sentence.
     """
-    if action not in ACTIONS:
-        raise Refused(f"{action[:40]!r} is nothing that can be done to payments: {', '.join(ACTIONS)} are")
+    if action not in known:
+        raise Refused(f"{action[:40]!r} is nothing that can be done to payments: {', '.join(known)} are")
     if action == SETTLE and argument not in MEANINGS:
         raise Refused(f"to settle says {' or '.join(MEANINGS)}, not {argument[:40]!r}")
     if action == RESTART and not argument:

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from actors.messaging.codec import micros, moment
-from actors.store.session import Reader, Row
+from actors.store.session import Reader, Row, StoreRefused
 from actors.tracker.model import MOVING, RARE, STATUSES
-from actors.tracker.stuck import OVERDUE, stuck
+from actors.tracker.stuck import PAUSED, WHY, stuck
 from actors.tracker.where import SEARCHED, Condition, containing
 from actors.vocabulary.money import decimal_text
 
@@ -72,6 +72,7 @@ def payments(
         conditions.append(found.sql)
         parameters.extend(found.parameters)
     if where is not None:
+        _must_be_able_to_tell(reader, where)
         conditions.append(where.sql)
         parameters.extend(where.parameters)
     all_of_them = " WHERE " + " AND ".join(conditions) if conditions else ""
@@ -84,6 +85,7 @@ def payments(
 
 def ids(reader: Reader, where: Condition) -> list[str]:
     """The ids of all payments that meet a condition, in their order."""
+    _must_be_able_to_tell(reader, where)
     rows = reader.all(
         f"SELECT payment_id FROM tracker_payments WHERE {where.sql} ORDER BY payment_id", where.parameters
     )
@@ -92,6 +94,7 @@ def ids(reader: Reader, where: Condition) -> list[str]:
 
 def summary(reader: Reader, where: Condition) -> list[Row]:
     """Status, reason, flow, currency, number and sum in minor units of the payments that meet a condition."""
+    _must_be_able_to_tell(reader, where)
     return reader.all(
         "SELECT status, reason, flow, currency, count(*), sum(amount) FROM tracker_payments"
         f" WHERE {where.sql} GROUP BY status, reason, flow, currency",
@@ -115,17 +118,20 @@ def together(summaries: Iterable[Iterable[Row]]) -> list[dict[str, Any]]:
 
 
 def stuck_by_reason(reader: Reader, now: datetime) -> dict[str, int]:
-    """How many payments are stuck, for each reason code; for none yet: `overdue`."""
+    """How many payments are stuck, for each reason code; without one: `overdue`, or `paused` for long."""
+    if not _knows_pauses(reader):
+        return {}
     where, parameters = stuck(now)
-    sql = f"SELECT coalesce(reason, '{OVERDUE}'), count(*) FROM tracker_payments WHERE {where} GROUP BY 1"
-    return dict(reader.all(sql, parameters))
+    return dict(reader.all(f"SELECT {WHY}, count(*) FROM tracker_payments WHERE {where} GROUP BY 1", parameters))
 
 
 def longest_stuck(reader: Reader, now: datetime, limit: int) -> list[dict[str, Any]]:
     """Payments that have been stuck for longest, with the reason and since when."""
+    if not _knows_pauses(reader):
+        return []
     where, parameters = stuck(now)
     rows = reader.all(
-        "SELECT payment_id, status, reason, reason_text, last_type, updated_at FROM tracker_payments"
+        f"SELECT payment_id, status, {WHY}, reason_text, last_type, updated_at FROM tracker_payments"
         f" WHERE {where} ORDER BY updated_at LIMIT ?",
         (*parameters, limit),
     )
@@ -135,6 +141,18 @@ def longest_stuck(reader: Reader, now: datetime, limit: int) -> list[dict[str, A
          "seconds": max(0, (micros(now) - at) // 1_000_000)}
         for payment_id, status, reason, text, last, at in rows
     ]  # fmt: skip
+
+
+def _must_be_able_to_tell(reader: Reader, where: Condition) -> None:
+    if PAUSED in where.sql and not _knows_pauses(reader):
+        raise StoreRefused(
+            "what is paused or stuck is known once this version has been started in this data directory: start it"
+        )
+
+
+def _knows_pauses(reader: Reader) -> bool:
+    """Not a store that only an earlier version has written."""
+    return reader.one("SELECT 1 FROM sqlite_master WHERE name = 'pauses'") is not None
 
 
 def counts(reader: Reader) -> dict[str, int]:

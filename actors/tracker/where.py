@@ -303,6 +303,7 @@ FIELDS: Final[Mapping[str, _Field]] = {
     "amount": _Field(_amount, ("=", "!=", *_ORDERED), ("amount",)),
     "created": _Field(_time, _ORDERED, ("created_at",)),
     "updated": _Field(_time, _ORDERED, ("updated_at",)),
+    "paused": _Field(_yes_or_no, ("=",), ()),
     "stuck": _Field(_yes_or_no, ("=",), ()),
     "text": _Field(_text, ("~",), SEARCHED),
 }
@@ -324,8 +325,8 @@ def _sql(query: Query, now: datetime, *, holds: bool) -> Condition:
 def _compared(comparison: Comparison, now: datetime, *, holds: bool) -> Condition:
     name, operator, values = comparison.field, comparison.operator, comparison.values
     field = FIELDS[name]
-    if name == "stuck":
-        return Condition(*(stuck.stuck(now) if values[0] == holds else stuck.not_stuck(now)))
+    if field.kind is _yes_or_no:
+        return _whether(name, now, holds=values[0] == holds)
     if operator == "~":
         return containing(field.columns, values[0], holds=holds)
     if operator in ("!=", "in"):
@@ -343,6 +344,12 @@ def _compared(comparison: Comparison, now: datetime, *, holds: bool) -> Conditio
     elif isinstance(value, datetime):
         value = micros(value)
     return Condition(f"{field.columns[0]} {operator} ?", (value,))
+
+
+def _whether(name: str, now: datetime, *, holds: bool) -> Condition:
+    if name == "paused":
+        return Condition(f"payment_id {'IN' if holds else 'NOT IN'} ({stuck.PAUSED})", ())
+    return Condition(*(stuck.stuck(now) if holds else stuck.not_stuck(now)))
 
 
 def _among(columns: tuple[str, ...], values: tuple[Any, ...], *, is_in: bool) -> Condition:

@@ -13,7 +13,7 @@ from actors.execution import store as execution
 from actors.ledger import store as ledger
 from actors.limits import store as limits
 from actors.operations import store as operations
-from actors.runtime import seals
+from actors.runtime import pauses, seals
 from actors.runtime.core import RUNTIME_MIGRATIONS
 from actors.store.sqlite import SqliteSession
 from actors.tracker import store as tracker
@@ -39,6 +39,7 @@ def open_store(data: Path, cell: str = "cell-0") -> SqliteSession:
             *disbursement.MIGRATIONS,
             *execution.MIGRATIONS,
             *operations.MIGRATIONS,
+            *pauses.MIGRATIONS,
         ]
     )
     session.begin()

@@ -52,9 +52,9 @@ def results(bank: Bank) -> Counter[str]:
     return Counter(row[0] for row in bank.cell.ask("SELECT state FROM operation_items"))
 
 
-def state(bank: Bank) -> str:
+def state(bank: Bank, job: str = JOB) -> str:
     """The job's state."""
-    return str(bank.cell.ask("SELECT state FROM operation_jobs")[0][0])
+    return str(bank.cell.ask("SELECT state FROM operation_jobs WHERE job_id = ?", job)[0][0])
 
 
 def held(bank: Bank, number: int) -> list[str]:
@@ -183,3 +183,41 @@ def test_an_item_whose_command_ends_in_the_dead_letters_has_failed_until_it_is_r
         bank.rest()
         assert results(bank) == {"done": 1}
         assert bank.status(payments[0]) == "cancelled"
+
+
+@every_way
+def test_a_job_pauses_resumes_and_retries_many_in_either_flow(way: Way, tmp_path: Path) -> None:
+    """The words of one payment, on many."""
+    with Bank(tmp_path, way) as bank:
+        bank.open_account()
+        payments = [*held(bank, 2), bank.pay()]
+        bank.rest()
+        for number, (action, stands) in enumerate((("pause", True), ("resume", False), ("retry", False))):
+            job = f"J1{number}"
+            told(bank, StartJob(job_id=job, action=action, by="Ada", reason="a repair", total=3))
+            told(bank, AddItems(job_id=job, chunk=0, payment_ids=tuple(payments)))
+            told(bank, RunJob(job_id=job, items=3))
+            bank.cell.until(lambda job=job: state(bank, job) == "done")  # type: ignore[misc]
+            paused = {row[0] for row in bank.cell.ask("SELECT name FROM pauses WHERE kind = 'payment'")}
+            assert (set(payments[:2]) <= paused) == stands
+            rows = bank.cell.ask("SELECT state, text FROM operation_items WHERE job_id = ?", job)
+            assert len(rows) == 3
+            assert all(text and result in {"done", "refused"} for result, text in rows), rows
+
+
+def test_what_has_no_meaning_in_the_choreographed_flow_says_so_item_by_item(tmp_path: Path) -> None:
+    """Nobody knows the steps of a chain, so none can be started from."""
+    with Bank(tmp_path, Way("choreographed", "debit-first")) as bank:
+        bank.open_account()
+        told(bank, opened(bank, "restart", held(bank, 2), "debit-account"))
+        bank.cell.until(lambda: state(bank) == "done")
+        texts = [row[0] for row in bank.cell.ask("SELECT text FROM operation_items WHERE state = 'refused'")]
+        assert len(texts) == 2
+        assert all("is choreographed: nobody knows its steps" in text for text in texts)
+
+
+def test_what_nothing_can_do_is_refused_before_any_payment_is_sent(tmp_path: Path) -> None:
+    """A client of another version is told, rather than a job that never moves."""
+    with Bank(tmp_path, ORCHESTRATED) as bank:
+        unknown = StartJob(job_id=JOB, action="frobnicate", by="Ada", reason="x", total=1)
+        assert "is nothing that can be done to payments: cancel, settle" in refused(bank, unknown)

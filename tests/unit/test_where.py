@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.messaging.codec import micros
+from actors.runtime import pauses
 from actors.store.sqlite import SqliteSession
 from actors.tracker import queries
 from actors.tracker.model import MOVING, RARE, STATUSES
 from actors.tracker.store import MIGRATIONS
+from actors.tracker.stuck import PAUSED_FOR_LONG
 from actors.tracker.where import FIELDS, BadQuery, Both, Comparison, Not, Query, condition, parse
 from actors.vocabulary.money import DECIMALS
 
@@ -64,6 +66,7 @@ def rows(draw: st.DrawFn) -> dict[str, Any]:
         "uetr": draw(text),
         "remittance": draw(text),
         "batch_id": draw(st.sampled_from(("B1", None))),
+        "paused": draw(st.sampled_from((None, NOW, NOW - timedelta(hours=2)))),
     }
 
 
@@ -84,6 +87,7 @@ def values(field: str) -> st.SearchStrategy[str]:
         "amount": st.sampled_from(("1", "10.5", "1050", "0.001", "0.015", "1050.0000", "999999999999")),
         "created": st.one_of(st.sampled_from(("0s", "2m", "1h")), moments.map(lambda at: at.isoformat())),
         "stuck": st.sampled_from(("yes", "no")),
+        "paused": st.sampled_from(("yes", "no")),
         "payment": st.sampled_from(("P1", "P2")),
         "batch": st.sampled_from(("B1", "B2")),
     }
@@ -123,7 +127,10 @@ def compared(query: Comparison, row: dict[str, Any]) -> bool:
     value = query.values[0]
     if query.field == "stuck":
         overdue = row["deadline"] is not None and row["deadline"] < NOW
-        return (row["status"] == "needs_attention" or overdue) is value
+        left = row["paused"] is not None and row["paused"] < NOW - PAUSED_FOR_LONG
+        return (row["status"] == "needs_attention" or overdue or left) is value
+    if query.field == "paused":
+        return (row["paused"] is not None) is value
     found = [row[column] or "" for column in FIELDS[query.field].columns]
     if query.field == "amount":
         found = [Decimal(row["amount"]).scaleb(-DECIMALS[row["currency"]])]
@@ -144,10 +151,13 @@ def lower(words: str) -> str:
 def stored(payments: list[dict[str, Any]]) -> SqliteSession:
     """A store that has these payments, P0, P1, …"""
     session = SqliteSession.in_memory()
-    session.migrate(MIGRATIONS)
+    session.migrate([*MIGRATIONS, *pauses.MIGRATIONS])
     session.begin()
     for number, row in enumerate(payments):
         row["payment_id"] = f"P{number}"
+        if row["paused"] is not None:
+            values = ("payment", f"P{number}", micros(row["paused"]))
+            session.write("INSERT INTO pauses VALUES (?, ?, '', '', ?, 'Ada', 'why')", values)
         fields = [micros(row[name]) if isinstance(row[name], datetime) else row[name] for name in COLUMNS]
         session.write(
             f"INSERT INTO tracker_payments ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})", fields
