@@ -191,6 +191,9 @@ class DisbursementSettings(Section):
     workflow: Literal["debit-first", "screen-first"] = Field(
         default="debit-first", description="the order of steps of new payments, in both flows"
     )
+    refund_days: float = Field(
+        default=180, gt=0, description="how long after a payment was accepted a refund of it may be asked for"
+    )
 
 
 class LedgerSettings(Section):

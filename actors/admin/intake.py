@@ -16,11 +16,12 @@ from actors.disbursement.messages import (
     BatchRegistered,
     OrderRefused,
     PaymentAccepted,
+    RefundPayment,
     RegisterBatch,
     SubmitPayment,
 )
 from actors.vocabulary.money import DECIMALS, decimal_text, parse_money
-from actors.vocabulary.slots import slot_of
+from actors.vocabulary.slots import slot_in, slot_of
 
 if TYPE_CHECKING:
     from actors.admin.reading import Reading
@@ -80,13 +81,41 @@ def pay_one(
     Raises:
         CommandFailed: the order was refused, or not taken now.
     """
+    document, accepted = _taken(client, data, order, slot_of(order.idempotency_key), wait_seconds, patience_seconds)
+    document = document or just_received(order, accepted.payment_id)
+    return document | {"duplicate": accepted.duplicate}
+
+
+def refund_one(
+    client: Any, data: Path, refund: RefundPayment, wait_seconds: float | None, patience_seconds: float | None = None
+) -> dict[str, Any]:
+    """Ask for one refund, as `pay_one` submits an order; what is known of the refund then.
+
+    Raises:
+        CommandFailed: it was refused, not taken now, or was taken and can't be read yet.
+    """
+    slot = slot_in(refund.payment_id)
+    document, accepted = _taken(client, data, refund, slot, wait_seconds, patience_seconds)
+    if document is None:
+        raise CommandFailed(f"refund {accepted.payment_id} is accepted; see what became of it with: payment ID")
+    return document | {"duplicate": accepted.duplicate}
+
+
+def _taken(
+    client: Any,
+    data: Path,
+    order: SubmitPayment | RefundPayment,
+    slot: int,
+    wait_seconds: float | None,
+    patience_seconds: float | None,
+) -> tuple[dict[str, Any] | None, PaymentAccepted]:
+    """Have the order taken, and wait for its end if asked to; what can be read of it then."""
     from actors.admin.reading import Reading
     from actors.messaging.system_messages import Busy
 
     patience_seconds = wait_seconds or patience_seconds
     patience = () if patience_seconds is None else (patience_seconds,)
     began = time.monotonic()
-    slot = slot_of(order.idempotency_key)
     accepted = client.request(order, "disbursement", slot, *patience, impatient=patience_seconds is None)
     if isinstance(accepted, Busy):
         raise CommandFailed(
@@ -99,11 +128,9 @@ def pay_one(
         client.wait(accepted.payment_id, max(0.0, wait_seconds - (time.monotonic() - began)))
     reading = Reading.open(data)
     try:
-        document = _when_readable(reading, accepted.payment_id) or just_received(order, accepted.payment_id)
+        return _when_readable(reading, accepted.payment_id), accepted
     finally:
         reading.close()
-    document["duplicate"] = accepted.duplicate
-    return document
 
 
 def just_received(order: SubmitPayment, payment_id: str) -> dict[str, Any]:
@@ -135,6 +162,8 @@ def just_received(order: SubmitPayment, payment_id: str) -> dict[str, Any]:
         "currency": order.amount.currency,
         "created_at": now,
         "updated_at": now,
+        "refund_of": None,
+        "refunds": [],
     }
 
 

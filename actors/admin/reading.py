@@ -102,11 +102,11 @@ class Reading:
         return payment | {"timeline": sorted(timeline, key=lambda entry: str(entry["at"]))}
 
     def payment_without_timeline(self, payment_id: str) -> dict[str, Any] | None:
-        """One payment, or None."""
+        """One payment with what it gives back, if it is a refund, and the refunds made of it; or None."""
         from actors.tracker import queries
 
         payment = self._first(lambda reader: queries.payment(reader, payment_id))
-        return None if payment is None else self._with_pauses([payment])[0]
+        return None if payment is None else self._with_refunds(self._with_pauses([payment])[0])
 
     def _with_pauses(self, payments: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Each with `paused`: by whom, when and why, or None."""
@@ -142,6 +142,24 @@ class Reading:
         for reader in self.readers.values():
             total.update(read(reader))
         return dict(total)
+
+    def _with_refunds(self, payment: dict[str, Any]) -> dict[str, Any]:
+        """The payment with `refund_of`, what it gives back if it is a refund, and the `refunds` asked for of it."""
+        from actors.disbursement.queries import refund_of, refunds_of
+
+        payment_id, readers = str(payment["payment_id"]), self.readers.values()
+        refunds = [refund_id for reader in readers for refund_id in refunds_of(reader, payment_id)]
+        return payment | {
+            "refund_of": next(filter(None, (refund_of(reader, payment_id) for reader in readers)), None),
+            "refunds": [self._refund(refund_id) for refund_id in refunds],
+        }
+
+    def _refund(self, refund_id: str) -> dict[str, Any]:
+        from actors.tracker import queries
+
+        refund = self._first(lambda reader: queries.payment(reader, refund_id)) or {}
+        names = ("status", "reason", "reason_text", "flow", "amount", "currency", "created_at")
+        return {"payment_id": refund_id} | {name: refund.get(name) for name in names}
 
     def statuses(self, payment_ids: Iterable[str]) -> dict[str, str]:
         """The status of each payment that a cell knows."""

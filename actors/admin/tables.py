@@ -66,6 +66,8 @@ def payment_page(screen: Screen, payment: dict[str, Any]) -> None:
             ("reason", " ".join(part for part in (payment["reason"], payment["reason_text"]) if part)),
             ("paused", paused(payment)),
             ("amount", f"{payment['amount']} {payment['currency']}"),
+            ("refund of", payment.get("refund_of")),
+            ("refunds", "; ".join(_refund(each) for each in payment.get("refunds", ()))),
             ("debtor", payment["debtor_account"]),
             ("creditor", f"{creditor['name']}, {creditor['account']}"),
             ("country", creditor["country"]),
@@ -126,6 +128,10 @@ def said(data: dict[str, Any], payment_id: str = "") -> str:
     ]
     text = ", ".join(words)
     return text if len(text) <= _SHOWN_OF_DATA else text[: _SHOWN_OF_DATA - 1] + "…"
+
+
+def _refund(refund: dict[str, Any]) -> str:
+    return f"{refund['payment_id']} {refund['amount']} {refund['status']}"
 
 
 def _flow(payment: dict[str, Any]) -> str:

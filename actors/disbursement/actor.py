@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import ClassVar
 
-from actors.disbursement import model
+from actors.disbursement import model, refunds
 from actors.disbursement.messages import (
     BatchRegistered,
     CancellationRefused,
     CancellationRequested,
     CancellationTaken,
     CancelPayment,
+    ClaimRefund,
     EndPayment,
     OrderRefused,
     PaymentAccepted,
@@ -22,6 +24,7 @@ from actors.disbursement.messages import (
     PaymentRejected,
     PaymentRequested,
     PaymentReturned,
+    RefundPayment,
     RefuseCancellation,
     RegisterBatch,
     StartPayment,
@@ -56,6 +59,7 @@ class Disbursement(Service):
         self.slots = context.slots
         self.flow = context.settings.disbursement.flow
         self.workflow = context.settings.disbursement.workflow
+        self.refund_period = timedelta(days=context.settings.disbursement.refund_days)
         self.rules = OperatorRules(context.settings.operators.names, context.settings.operators.four_eyes)
 
     def submit(self, command: SubmitPayment, turn: Turn) -> None:
@@ -70,8 +74,9 @@ class Disbursement(Service):
         digest = model.digest(command)
         slot = slot_of(command.debtor_account)
         payment_id = turn.new_id("P", slot)
-        if not self.store.claim(key, digest, payment_id, turn.envelope.message_id):
-            self._repeat(command, digest, turn)
+        client, message_id = turn.envelope.sender, turn.envelope.message_id
+        if not self.store.claim(key, digest, payment_id, message_id):
+            self._repeat(key, digest, message_id, client, command.wait_for, turn)
             return
         order = PaymentOrder(
             payment_id=payment_id,
@@ -96,21 +101,61 @@ class Disbursement(Service):
         )
         turn.send("disbursement", StartPayment(order=order), slot=slot, payment_id=payment_id)
         turn.answer(PaymentAccepted(payment_id=payment_id, idempotency_key=key))
-        _wait(command, payment_id, turn)
+        _wait(command.wait_for, payment_id, client, turn)
 
-    def _repeat(self, command: SubmitPayment, digest: bytes, turn: Turn) -> None:
-        key = command.idempotency_key
+    def _repeat(
+        self, key: str, digest: bytes, message_id: str, client: str, wait_for: tuple[str, ...], turn: Turn
+    ) -> None:
         claim = self.store.claimed(key)
         assert claim is not None, f"key {key} is neither new nor claimed"
-        known, payment_id, message_id = claim
+        known, payment_id, first = claim
         if known == digest:
             # A client that was not answered sends the very same message again: that is no second order.
-            second = message_id != turn.envelope.message_id
-            turn.answer(PaymentAccepted(payment_id=payment_id, idempotency_key=key, duplicate=second))
-            _wait(command, payment_id, turn)
+            second = message_id != first
+            accepted = PaymentAccepted(payment_id=payment_id, idempotency_key=key, duplicate=second)
+            turn.answer(accepted, to=client)
+            _wait(wait_for, payment_id, client, turn)
             return
         error = f"idempotency_key {key} belongs to payment {payment_id}, whose content is another"
-        turn.answer(OrderRefused(idempotency_key=key, error=error, conflict=True))
+        turn.answer(OrderRefused(idempotency_key=key, error=error, conflict=True), to=client)
+
+    def refund(self, command: RefundPayment, turn: Turn) -> None:
+        """Make of the payment, which lives here, the order that gives it back; its key is claimed elsewhere."""
+        key, payment_id, envelope = command.idempotency_key, command.payment_id, turn.envelope
+        known = self.store.order(payment_id)
+        original = known[0] if known else None
+        error = "; ".join(refunds.form_errors(command)) or refunds.why_not(payment_id, original, command)
+        if original is None or error:
+            turn.answer(OrderRefused(idempotency_key=key, error=error))
+            return
+        order = refunds.order_of(
+            command,
+            original,
+            refund_id=turn.new_id("P", slot_in(payment_id)),
+            uetr=turn.new_uuid(),
+            flow=command.flow or self.flow,
+            period=self.refund_period,
+            now=turn.now,
+        )
+        claim = ClaimRefund(
+            order=order,
+            digest=refunds.digest(command),
+            client=envelope.sender,
+            message_id=envelope.message_id,
+            wait_for=command.wait_for,
+        )
+        turn.send("disbursement", claim, slot=slot_of(key), payment_id=order.payment_id)
+
+    def claim_refund(self, command: ClaimRefund, turn: Turn) -> None:
+        """Claim the key and hand the order back to where the payment lives; a known key is answered from its claim."""
+        order, client = command.order, command.client
+        key, payment_id = order.idempotency_key, order.payment_id
+        if not self.store.claim(key, command.digest, payment_id, command.message_id):
+            self._repeat(key, command.digest, command.message_id, client, command.wait_for, turn)
+            return
+        turn.send("disbursement", StartPayment(order=order), slot=slot_in(payment_id), payment_id=payment_id)
+        turn.answer(PaymentAccepted(payment_id=payment_id, idempotency_key=key), to=client)
+        _wait(command.wait_for, payment_id, client, turn)
 
     def start(self, command: StartPayment, turn: Turn) -> None:
         """Keep the order and publish what starts it, once."""
@@ -178,6 +223,8 @@ class Disbursement(Service):
 
     handlers: ClassVar[Mapping[type[Message], Handler]] = {
         SubmitPayment: submit,
+        RefundPayment: refund,
+        ClaimRefund: claim_refund,
         StartPayment: start,
         EndPayment: end,
         CancelPayment: cancel,
@@ -199,8 +246,8 @@ def ended(status: str, order: PaymentOrder, reason: Reason) -> Event:
     return PaymentNeedsAttention(order=order, reason=reason)
 
 
-def _wait(command: SubmitPayment, payment_id: str, turn: Turn) -> None:
-    """Let whoever submitted the order hear how it goes on, from the partition where it does."""
-    if command.wait_for:
-        question = Await(payment_id=payment_id, types=command.wait_for, client=turn.envelope.sender)
+def _wait(types: tuple[str, ...], payment_id: str, client: str, turn: Turn) -> None:
+    """Let whoever gave the order hear how it goes on, from the partition where it does."""
+    if types:
+        question = Await(payment_id=payment_id, types=types, client=client)
         turn.send("waiting", question, slot=slot_in(payment_id), payment_id=payment_id)

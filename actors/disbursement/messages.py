@@ -38,6 +38,40 @@ class SubmitPayment(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundPayment(Command):
+    """Give a completed payment's money back to its debtor: an order of its own, sent to the payment's slot.
+
+    Answered, from the slot of the key, by `PaymentAccepted` (with the refund's own id) or `OrderRefused`.
+    """
+
+    from_clients: ClassVar[bool] = True
+    starts_work: ClassVar[bool] = True
+
+    idempotency_key: str  # one key is one refund, in the whole system
+    payment_id: str
+    amount: Money | None = None  # None: what the payment was of
+    reason: str
+    flow: str | None = None  # None: the configured default, whatever the payment's own was
+    wait_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRefund(Command):
+    """Disbursement to itself, from the payment's slot to the key's: claim the key, then have the refund started.
+
+    `client` is who asked, by the message `message_id`, and gets the answer.
+    """
+
+    logged: ClassVar[bool] = False  # the event that comes of it says the same
+
+    order: PaymentOrder
+    digest: bytes
+    client: str
+    message_id: str
+    wait_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentAccepted(Reply):
     """The order is durable; with `duplicate` it was so before, under the same key and content."""
 

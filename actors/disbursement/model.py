@@ -14,7 +14,7 @@ from typing import Final
 from actors.disbursement.messages import SubmitPayment
 from actors.messaging import codec
 from actors.messaging.envelope import CHOREOGRAPHED, ORCHESTRATED
-from actors.vocabulary.money import DECIMALS, LARGEST_AMOUNT_MINOR, decimal_text
+from actors.vocabulary.money import DECIMALS, LARGEST_AMOUNT_MINOR, Money, decimal_text
 from actors.vocabulary.reason import NARRATIVE, Reason
 
 STARTED: Final = "started"  # under way, as far as Disbursement knows
@@ -65,16 +65,26 @@ def form_errors(order: SubmitPayment) -> list[str]:
     ...     creditor_account="DE00370400440532013000", amount=Money(0, "EUR")))
     ['creditor_account DE00370400440532013000 is no valid IBAN: check its digits', 'amount must be more than zero']
     """
-    errors = _party_errors(order)
-    amount = order.amount
+    return _party_errors(order) + amount_errors(order.amount) + _optional_errors(order)
+
+
+def amount_errors(amount: Money) -> list[str]:
+    """What is wrong with an amount that is to be moved."""
     if amount.currency not in DECIMALS:
-        errors.append(f"currency {_shown(amount.currency)} is not an active ISO 4217 code such as EUR")
-    elif amount.amount <= 0:
-        errors.append("amount must be more than zero")
-    elif amount.amount > LARGEST_AMOUNT_MINOR:
+        return [f"currency {_shown(amount.currency)} is not an active ISO 4217 code such as EUR"]
+    if amount.amount <= 0:
+        return ["amount must be more than zero"]
+    if amount.amount > LARGEST_AMOUNT_MINOR:
         limit = decimal_text(LARGEST_AMOUNT_MINOR, amount.currency)
-        errors.append(f"amount is above the limit of {limit} {amount.currency}")
-    return errors + _optional_errors(order)
+        return [f"amount is above the limit of {limit} {amount.currency}"]
+    return []
+
+
+def flow_errors(flow: str | None) -> list[str]:
+    """What is wrong with the name of a flow; None is the configured one."""
+    if flow is None or flow in FLOWS:
+        return []
+    return [f"flow {_shown(flow)} is neither orchestrated nor choreographed"]
 
 
 def _party_errors(order: SubmitPayment) -> list[str]:
@@ -87,7 +97,7 @@ def _party_errors(order: SubmitPayment) -> list[str]:
     )
     # Each line asks first, at little cost, whether all is plainly well: a payment passes here two times.
     if not (key.isprintable() and 0 < len(key) <= LONGEST_TEXT) or key[0] == " " or key[-1] == " ":
-        errors += _text_errors("idempotency_key", key)
+        errors += text_errors("idempotency_key", key)
     if not _account_id(debtor):
         errors.append(_bad_account("debtor_account", debtor))
     if not (name.isprintable() and len(name) <= LONGEST_TEXT and name[:1].isalnum()) or name[-1] == " ":
@@ -113,10 +123,10 @@ def _optional_errors(order: SubmitPayment) -> list[str]:
         errors += _date_errors(order.creditor_date_of_birth)
     if order.end_to_end_id is not None:
         errors += _short_text_errors("end_to_end_id", order.end_to_end_id, LONGEST_END_TO_END_ID)
-    if order.flow is not None and order.flow not in FLOWS:
-        errors.append(f"flow {_shown(order.flow)} is neither orchestrated nor choreographed")
+    if order.flow is not None:
+        errors += flow_errors(order.flow)
     if order.batch_id is not None:
-        errors += _text_errors("batch_id", order.batch_id)
+        errors += text_errors("batch_id", order.batch_id)
     return errors
 
 
@@ -247,7 +257,8 @@ def why_not_cancelled(payment_id: str, status: str | None) -> str:
     return "" if undecided else f"payment {payment_id} is already {status}"
 
 
-def _text_errors(field: str, text: str) -> list[str]:
+def text_errors(field: str, text: str) -> list[str]:
+    """What is wrong with a text that must be there and is shown to people."""
     if not text.strip():
         return [f"{field} is empty"]
     errors = _short_text_errors(field, text, LONGEST_TEXT)
@@ -267,7 +278,7 @@ def _short_text_errors(field: str, text: str, longest: int) -> list[str]:
 
 
 def _name_errors(name: str) -> list[str]:
-    errors = _text_errors("creditor_name", name)
+    errors = text_errors("creditor_name", name)
     if not errors and not any(map(str.isalnum, name)):
         errors.append(f"creditor_name {_shown(name)} has neither letter nor digit")
     return errors

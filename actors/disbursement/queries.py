@@ -59,6 +59,22 @@ def order_shown(order: PaymentOrder) -> dict[str, Any]:
     }
 
 
+def refund_of(reader: Reader, refund_id: str) -> str | None:
+    """The payment that this one gives back, or None where it is no refund, or not started in this cell."""
+    if not _has_refunds(reader):
+        return None
+    row = reader.one("SELECT payment_id FROM refunds WHERE refund_id = ?", (refund_id,))
+    return None if row is None else row[0]
+
+
+def refunds_of(reader: Reader, payment_id: str) -> list[str]:
+    """The refunds asked for of a payment of this cell, the oldest first."""
+    if not _has_refunds(reader):
+        return []
+    rows = reader.all("SELECT refund_id FROM refunds WHERE payment_id = ? ORDER BY refund_id", (payment_id,))
+    return [row[0] for row in rows]
+
+
 def claim(reader: Reader, key: str) -> str | None:
     """The id of the payment that this idempotency key stands for (ask the cell of the key's slot), or None."""
     row = reader.one("SELECT payment_id FROM claims WHERE idempotency_key = ?", (key,))
@@ -73,6 +89,11 @@ def claimed_payments(reader: Reader) -> set[str]:
 def started_payments(reader: Reader) -> set[str]:
     """Every payment started in this cell."""
     return {row[0] for row in reader.all("SELECT payment_id FROM orders")}
+
+
+def _has_refunds(reader: Reader) -> bool:
+    """A store that no program since the first refunds has started has no table of them."""
+    return reader.one("SELECT 1 FROM sqlite_master WHERE name = 'refunds'") is not None
 
 
 def _batch(row: Row) -> dict[str, Any]:

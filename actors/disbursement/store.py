@@ -37,6 +37,15 @@ MIGRATIONS = (
             """,
         ),
     ),
+    Migration(
+        "disbursement",
+        2,
+        (
+            # Which refunds were asked for of a payment; refunds alone have a row.
+            "CREATE TABLE refunds (refund_id TEXT PRIMARY KEY, payment_id TEXT NOT NULL) WITHOUT ROWID, STRICT",
+            "CREATE INDEX refunds_of_payment ON refunds (payment_id)",
+        ),
+    ),
 )
 
 
@@ -66,12 +75,14 @@ class DisbursementStore:
 
     def start(self, start: StartPayment) -> bool:
         """Keep an order that starts; False if it has started before."""
-        return bool(
-            self._write(
-                "INSERT INTO orders (payment_id, start) VALUES (?, ?) ON CONFLICT DO NOTHING",
-                (start.order.payment_id, codec.encode(start)),
-            )
+        order = start.order
+        new = self._write(
+            "INSERT INTO orders (payment_id, start) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            (order.payment_id, codec.encode(start)),
         )
+        if new and order.refund is not None:
+            self._write("INSERT INTO refunds VALUES (?, ?)", (order.payment_id, order.refund.payment_id))
+        return bool(new)
 
     def order(self, payment_id: str) -> tuple[PaymentOrder, str] | None:
         """The order and its status."""

@@ -1,4 +1,8 @@
-"""A rail to try things out on: the creditor's account decides what happens. Its journal is its own, as a bank's."""
+"""A rail to try things out on: the creditor's account decides what happens. Its journal is its own, as a bank's.
+
+Money that goes back is asked of the account that it went to: `TEST-REFUND-REJECT-AC04` takes a payment as any account
+does, and as the debtor of a refund does what `TEST-REJECT-AC04` does as a creditor.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,7 @@ from actors.execution.messages import (
     RETURNED,
     UNKNOWN,
     RailAnswered,
+    SubmitInstruction,
 )
 from actors.execution.rail import LateAnswer, RailUnreachable, Submission
 from actors.messaging.codec import micros, moment
@@ -112,6 +117,18 @@ RETURNING: Final = (Stage(None, EXECUTED), Stage(SOON, RETURNED, confirm=True))
 _WITH_DATA = re.compile(r"TEST-(?:REJECT-([A-Z0-9]{1,4})|RETURN-([A-Z0-9]{1,4})|LATE-(\d{1,7}(?:\.\d{1,3})?))")
 
 
+REFUNDED: Final = "TEST-REFUND-"
+
+
+def deciding_account(instruction: SubmitInstruction) -> str:
+    """The account that decides what becomes of the instruction, as the journal keeps it: one of the names above.
+
+    The creditor's, but for a debtor that is asked for a refund.
+    """
+    debtor = instruction.debtor_account
+    return "TEST-" + debtor.removeprefix(REFUNDED) if debtor.startswith(REFUNDED) else instruction.creditor_account
+
+
 def script(creditor_account: str) -> tuple[Stage, ...]:
     """What happens to an instruction for this account.
 
@@ -195,7 +212,7 @@ class SimulatedRail:
         for payment_id, instruction in batch:
             entry = known.get(instruction.instruction_id)
             if entry is None:
-                amount, account = instruction.amount, instruction.creditor_account
+                amount, account = instruction.amount, deciding_account(instruction)
                 entry = Entry(
                     instruction.instruction_id,
                     payment_id,

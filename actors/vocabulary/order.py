@@ -61,6 +61,12 @@ class PaymentOrder:
     refund: RefundOf | None = None
 
 
+def turned_round(order: PaymentOrder) -> tuple[str, Creditor]:
+    """Who pays and who is paid when the order's money goes back: the creditor's account, and the debtor as creditor."""
+    account = order.debtor_account
+    return order.creditor.account, Creditor(name=account, account=account)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentFacts:
     """What a choreographed event carries along: the order, and the evidence gathered so far.

@@ -54,7 +54,7 @@ def pay(invocation: Invocation) -> int:
     screen.show(document, lambda _: _payment_page(invocation, document))
     if not given.wait:
         return DONE
-    return EXIT_OF_STATUS.get(document["status"], _undecided(invocation, document, timeout))
+    return EXIT_OF_STATUS.get(document["status"], undecided(invocation, document, timeout))
 
 
 def submit(invocation: Invocation) -> int:
@@ -196,7 +196,8 @@ def show_payment(invocation: Invocation) -> int:
     return DONE
 
 
-def _undecided(invocation: Invocation, document: dict[str, Any], timeout: float) -> int:
+def undecided(invocation: Invocation, document: dict[str, Any], timeout: float) -> int:
+    """The exit status of a payment that has not ended in time, and a word about how to go on."""
     if document["status"] not in ("held", "needs_attention", *EXIT_OF_STATUS):
         invocation.screen.note(f"not decided within {timeout:g} s; ask again with: payment {document['payment_id']}")
     return UNDECIDED
@@ -259,10 +260,11 @@ def _pay_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--end-to-end-id", metavar="ID", help="your own reference, passed on to the creditor")
     parser.add_argument("--flow", choices=kinds.FLOWS, help="how the payment is run (default: as configured)")
     parser.add_argument("--key", type=kinds.key, metavar="KEY", help="idempotency key: one key is one payment")
-    _wait_arguments(parser, "until the payment ends or a person must decide")
+    wait_arguments(parser, "until the payment ends or a person must decide")
 
 
-def _wait_arguments(parser: argparse.ArgumentParser, until: str) -> None:
+def wait_arguments(parser: argparse.ArgumentParser, until: str) -> None:
+    """`--wait` and `--timeout`."""
     parser.add_argument("--wait", action="store_true", help=f"wait {until}")
     parser.add_argument(
         "--timeout",
@@ -276,7 +278,7 @@ def _submit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", type=kinds.file, help="orders, .csv or .ndjson")
     parser.add_argument("--flow", choices=kinds.FLOWS, help="for lines that name none (default: as configured)")
     parser.add_argument("--check", action="store_true", help="only validate; nothing is sent")
-    _wait_arguments(parser, "until every payment ends or a person must decide")
+    wait_arguments(parser, "until every payment ends or a person must decide")
 
 
 def _payments_arguments(parser: argparse.ArgumentParser) -> None:
