@@ -1,4 +1,4 @@
-"""The payment process as data: two orders of the same steps. The only module here that knows other services.
+"""The payment process as data: two orders of the same steps. With `stanzas` and `refund` all that knows other services.
 
 To change the order, move a line; to change a step, change its stanza. The engine knows nothing of either.
 """
@@ -6,47 +6,26 @@ To change the order, move a line; to change a step, change its stanza. The engin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Final
 
-from actors.aml.messages import (
-    BeneficiaryBlocked,
-    BeneficiaryCleared,
-    BeneficiaryHeld,
-    CloseReview,
-    ReviewClosed,
-    ReviewOverdue,
-    ScreenBeneficiary,
-)
 from actors.directory.reaction import ANY_ORDER, On, Reactions
 from actors.disbursement.messages import (
-    CancellationRefused,
     CancellationRequested,
-    PaymentCancelled,
-    PaymentCompleted,
-    PaymentNeedsAttention,
-    PaymentRejected,
     PaymentRequested,
-    PaymentReturned,
 )
 from actors.execution.messages import (
-    AskRail,
     ExecutePayment,
     ExecutionContradicted,
     ExecutionInDoubt,
     ExecutionRejected,
-    ExecutionStopped,
     PaymentExecuted,
     PaymentSubmitted,
     ReturnReceived,
-    StopExecution,
-    StopRefused,
 )
 from actors.ledger.messages import (
     AccountDebited,
     BookReturn,
     DebitAccount,
-    DebitExpiryReached,
     DebitPosted,
     DebitRefused,
     DebitVoided,
@@ -59,8 +38,9 @@ from actors.ledger.messages import (
 )
 from actors.messaging.envelope import ORCHESTRATED
 from actors.messaging.message import Message
-from actors.payment.definition import Endings, Gate, Part, Return, Step, Workflow
+from actors.payment.definition import Part, Return, Step, Workflow
 from actors.payment.messages import CancelSaga, StartSaga
+from actors.payment.stanzas import ENDINGS, SCREEN, STOP, ask_rail, minutes, seconds
 from actors.vocabulary.order import PaymentOrder
 from actors.vocabulary.reason import Reason
 
@@ -75,22 +55,6 @@ def debit_account(order: PaymentOrder) -> DebitAccount:
 def void_debit(order: PaymentOrder, reason: Reason, ending: str) -> VoidDebit:
     """Give the held money back, or see to it that it is never held."""
     return VoidDebit(debit_id=order.payment_id, reason=reason, ending=ending)
-
-
-def screen_beneficiary(order: PaymentOrder) -> ScreenBeneficiary:
-    """May this creditor be paid?"""
-    creditor = order.creditor
-    return ScreenBeneficiary(
-        screening_id=order.payment_id,
-        name=creditor.name,
-        country=creditor.country,
-        date_of_birth=creditor.date_of_birth,
-    )
-
-
-def close_review(order: PaymentOrder, reason: Reason, ending: str) -> CloseReview:
-    """Nobody needs to decide about this creditor any more."""
-    return CloseReview(screening_id=order.payment_id, reason=reason.text)
 
 
 def execute_payment(order: PaymentOrder) -> ExecutePayment:
@@ -109,16 +73,6 @@ def execute_payment(order: PaymentOrder) -> ExecutePayment:
     )
 
 
-def stop_execution(order: PaymentOrder, reason: Reason, ending: str) -> StopExecution:
-    """Let no instruction be recorded from now on."""
-    return StopExecution(instruction_id=order.payment_id, reason=reason, ending=ending)
-
-
-def ask_rail(order: PaymentOrder) -> AskRail:
-    """What the bank knows of it."""
-    return AskRail(payment_id=order.payment_id)
-
-
 def post_debit(order: PaymentOrder) -> PostDebit:
     """The held money has left."""
     return PostDebit(debit_id=order.payment_id)
@@ -127,16 +81,6 @@ def post_debit(order: PaymentOrder) -> PostDebit:
 def book_return(order: PaymentOrder, return_id: str, reason: Reason) -> BookReturn:
     """The money that left has come back."""
     return BookReturn(return_id=return_id, debit_id=order.payment_id, reason=reason)
-
-
-def seconds(number: float) -> timedelta:
-    """`number` seconds."""
-    return timedelta(seconds=number)
-
-
-def minutes(number: float) -> timedelta:
-    """`number` minutes."""
-    return timedelta(minutes=number)
 
 
 # -- the steps: each a stanza, the same in every order
@@ -152,20 +96,6 @@ DEBIT: Final = Step(
     compensation=void_debit,
     undone=DebitVoided,
     undo_refused=VoidRefused,
-)
-SCREEN: Final = Step(
-    "screen-beneficiary",
-    to="aml",
-    command=screen_beneficiary,
-    done=BeneficiaryCleared,
-    refused=BeneficiaryBlocked,
-    waits_for_person=BeneficiaryHeld,
-    overdue=ReviewOverdue,
-    timeout=seconds(30),
-    retries=2,
-    compensation=close_review,
-    undone=ReviewClosed,
-    undo_when_done=False,  # a clearance stands; only a case that is still open is closed
 )
 EXECUTE: Final = Step(
     "execute-payment",
@@ -193,15 +123,6 @@ POST: Final = Step(
 
 # -- what may come in between, at any step
 
-STOP: Final = Gate(
-    "stop-execution",
-    to="execution",
-    command=stop_execution,
-    closed=ExecutionStopped,
-    refused=StopRefused,
-    timeout=seconds(10),
-    expiry=DebitExpiryReached,
-)
 RETURN: Final = Return(
     "book-return",
     received=ReturnReceived,
@@ -210,14 +131,6 @@ RETURN: Final = Return(
     booked=ReturnBooked,
     suspended=ReturnSuspended,
     timeout=seconds(5),
-)
-ENDINGS: Final = Endings(
-    completed=PaymentCompleted,
-    rejected=PaymentRejected,
-    cancelled=PaymentCancelled,
-    returned=PaymentReturned,
-    needs_attention=PaymentNeedsAttention,
-    cancellation_refused=CancellationRefused,
 )
 
 

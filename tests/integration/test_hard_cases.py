@@ -54,7 +54,8 @@ from actors.messaging.message import Message
 from actors.messaging.system_messages import Failed
 from actors.notification.messages import NotifyParties
 from actors.payment.messages import StartSaga
-from actors.payment.workflow import debit_account, execute_payment, screen_beneficiary
+from actors.payment.stanzas import screen_beneficiary
+from actors.payment.workflow import debit_account, execute_payment
 from actors.replication.messages import ReplicatePayment
 from actors.vocabulary.money import Money
 from actors.vocabulary.reason import Reason

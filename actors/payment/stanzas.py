@@ -1,0 +1,98 @@
+"""What every process here has in common, as data: screening, stopping, how it ends. See `workflow` and `refund`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from actors.aml.messages import (
+    BeneficiaryBlocked,
+    BeneficiaryCleared,
+    BeneficiaryHeld,
+    CloseReview,
+    ReviewClosed,
+    ReviewOverdue,
+    ScreenBeneficiary,
+)
+from actors.disbursement.messages import (
+    CancellationRefused,
+    PaymentCancelled,
+    PaymentCompleted,
+    PaymentNeedsAttention,
+    PaymentRejected,
+    PaymentReturned,
+)
+from actors.execution.messages import AskRail, ExecutionStopped, StopExecution, StopRefused
+from actors.ledger.messages import DebitExpiryReached
+from actors.payment.definition import Endings, Gate, Step
+from actors.vocabulary.order import PaymentOrder
+from actors.vocabulary.reason import Reason
+
+
+def seconds(number: float) -> timedelta:
+    """`number` seconds."""
+    return timedelta(seconds=number)
+
+
+def minutes(number: float) -> timedelta:
+    """`number` minutes."""
+    return timedelta(minutes=number)
+
+
+def screen_beneficiary(order: PaymentOrder) -> ScreenBeneficiary:
+    """May this creditor be paid?"""
+    creditor = order.creditor
+    return ScreenBeneficiary(
+        screening_id=order.payment_id,
+        name=creditor.name,
+        country=creditor.country,
+        date_of_birth=creditor.date_of_birth,
+    )
+
+
+def close_review(order: PaymentOrder, reason: Reason, ending: str) -> CloseReview:
+    """Nobody needs to decide about this creditor any more."""
+    return CloseReview(screening_id=order.payment_id, reason=reason.text)
+
+
+def stop_execution(order: PaymentOrder, reason: Reason, ending: str) -> StopExecution:
+    """Let no instruction be recorded from now on."""
+    return StopExecution(instruction_id=order.payment_id, reason=reason, ending=ending)
+
+
+def ask_rail(order: PaymentOrder) -> AskRail:
+    """What the bank knows of it."""
+    return AskRail(payment_id=order.payment_id)
+
+
+SCREEN: Final = Step(
+    "screen-beneficiary",
+    to="aml",
+    command=screen_beneficiary,
+    done=BeneficiaryCleared,
+    refused=BeneficiaryBlocked,
+    waits_for_person=BeneficiaryHeld,
+    overdue=ReviewOverdue,
+    timeout=seconds(30),
+    retries=2,
+    compensation=close_review,
+    undone=ReviewClosed,
+    undo_when_done=False,  # a clearance stands; only a case that is still open is closed
+)
+STOP: Final = Gate(
+    "stop-execution",
+    to="execution",
+    command=stop_execution,
+    closed=ExecutionStopped,
+    refused=StopRefused,
+    timeout=seconds(10),
+    expiry=DebitExpiryReached,
+)
+ENDINGS: Final = Endings(
+    completed=PaymentCompleted,
+    rejected=PaymentRejected,
+    cancelled=PaymentCancelled,
+    returned=PaymentReturned,
+    needs_attention=PaymentNeedsAttention,
+    cancellation_refused=CancellationRefused,
+)
