@@ -35,8 +35,8 @@ def outstanding(route: Route, state: State) -> Outstanding | None:
     if phase == COMPENSATING and reason:
         undoing: Any = route.steps[state.step]
         return Outstanding(undoing_of(undoing.name), undoing, lambda: undoing.compensation(order, reason, state.ending))
-    if phase == RETURNING and state.return_reason:
-        back, why = route.returns, state.return_reason
+    back, why = route.returns, state.return_reason
+    if phase == RETURNING and why and not isinstance(back, type):
         return Outstanding(back.name, back, lambda: back.command(order, state.return_id, why))
     return None
 

@@ -57,7 +57,7 @@ class Workflow:
     version: int
     steps: tuple[Part, ...]
     gate: Gate
-    returns: Return
+    returns: Return | type[Message]  # the message alone: money that comes back calls a person
     alarm: type[Message]
     endings: Endings
     patience: int = 5
@@ -97,7 +97,9 @@ class Workflow:
             self,
             steps=_scaled(self.steps, factor),
             gate=replace(self.gate, timeout=self.gate.timeout * factor),
-            returns=replace(self.returns, timeout=self.returns.timeout * factor),
+            returns=self.returns
+            if isinstance(self.returns, type)
+            else replace(self.returns, timeout=self.returns.timeout * factor),
         )
 
 

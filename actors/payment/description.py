@@ -29,7 +29,7 @@ def describe(workflow: Workflow) -> dict[str, Any]:
     `cases` (`value`, `steps`; the last may be `otherwise`); a `wait`. `routes` are all ways through them: the
     `outcomes` of the choices that lead there, and the names of the `steps` in a line.
     """
-    gate, back, routes = workflow.gate, workflow.returns, workflow.routes()
+    gate, routes = workflow.gate, workflow.routes()
     return {
         "name": workflow.name,
         "version": workflow.version,
@@ -47,15 +47,23 @@ def describe(workflow: Workflow) -> dict[str, Any]:
             "refused": gate.refused.__name__,
             "timeout_seconds": gate.timeout.total_seconds(),
         },
-        "return": {
-            "name": back.name,
-            "on": back.received.__name__,
-            "service": back.to,
-            "command": made_by(back.command).__name__,
-            "booked": back.booked.__name__,
-            "suspended": back.suspended.__name__,
-            "timeout_seconds": back.timeout.total_seconds(),
-        },
+        "return": _return(workflow),
+    }
+
+
+def _return(workflow: Workflow) -> dict[str, Any]:
+    """Where money that comes back is booked; without a `command` it calls a person."""
+    back = workflow.returns
+    if isinstance(back, type):
+        return {"on": back.__name__, "command": None}
+    return {
+        "name": back.name,
+        "on": back.received.__name__,
+        "service": back.to,
+        "command": made_by(back.command).__name__,
+        "booked": back.booked.__name__,
+        "suspended": back.suspended.__name__,
+        "timeout_seconds": back.timeout.total_seconds(),
     }
 
 

@@ -54,11 +54,12 @@ def _text(workflow: dict[str, Any]) -> str:
         if step["pivot"]:
             lines += ["", "   ── the pivot: what follows is repeated until it is done, never undone ──"]
     stop, back = workflow["stop"], workflow["return"]
+    booked = f"{back['command']} → {back['service']}, then returned" if back["command"] else "needs attention"
     lines += [
         "",
         f"to stop it    {stop['command']} → {stop['service']}: {stop['stopped']}, everything is undone;"
         f" {stop['refused']}, it goes on",
-        f"a return      {back['on']}: {back['command']} → {back['service']}, then returned",
+        f"a return      {back['on']}: {booked}",
     ]
     return "\n".join(lines)
 

@@ -86,5 +86,6 @@ def outcomes() -> dict[type[Message], tuple[type[Message], ...]]:
                 note(step.command, step.done, step.refused, step.waits_for_person, step.overdue, step.in_doubt)
                 note(step.compensation, step.undone, step.undo_refused)
         note(each.gate.command, each.gate.closed, each.gate.refused)
-        note(each.returns.command, each.returns.booked, each.returns.suspended)
+        if not isinstance(each.returns, type):
+            note(each.returns.command, each.returns.booked, each.returns.suspended)
     return {command: tuple(known) for command, known in answers.items()}

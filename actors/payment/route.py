@@ -57,7 +57,7 @@ class Route:
     outcomes: Outcomes
     line: tuple[tuple[Stage, str], ...] = field(repr=False)  # each step with the name of its group, or ""
     gate: Gate = field(repr=False)
-    returns: Return = field(repr=False)
+    returns: Return | type[Message] = field(repr=False)
     alarm: type[Message] = field(repr=False)
     endings: Endings = field(repr=False)
     patience: int = field(repr=False)
@@ -103,7 +103,7 @@ class Route:
             raise BadWorkflow(f"{called}: {step.name} needs {', '.join(sorted(missing))} before it")
         if step.name in earlier:
             raise BadWorkflow(f"{called} has two steps called {step.name}")
-        if step.name in (self.gate.name, self.returns.name):
+        if step.name in (self.gate.name, getattr(self.returns, "name", "")):
             raise BadWorkflow(f"{called} has a step called {step.name}, as its gate or its return is")
         if step.compensation and at >= self.pivot:
             raise BadWorkflow(f"{called}: {step.name} can't be undone, it is not before the pivot")
@@ -126,8 +126,12 @@ class Route:
             (gate.refused, "gate_refused", 0),
             (gate.expiry, "expiry", 0),
         ]
-        named += [(returns.received, "return_received", 0), (returns.booked, "return_booked", 0)]
-        named += [(returns.suspended, "return_suspended", 0), (self.alarm, "alarm", 0)]
+        named.append((self.alarm, "alarm", 0))
+        if isinstance(returns, type):
+            named.append((returns, "alarm", 0))
+        else:
+            named += [(returns.received, "return_received", 0), (returns.booked, "return_booked", 0)]
+            named.append((returns.suspended, "return_suspended", 0))
         roles: dict[type[Message], tuple[str, int]] = {}
         for message, role, at in named:
             if message is None:
