@@ -40,6 +40,7 @@ from actors.messaging.envelope import ORCHESTRATED
 from actors.messaging.message import Message
 from actors.payment.definition import Part, Return, Step, Workflow
 from actors.payment.messages import CancelSaga, StartSaga
+from actors.payment.refund import REFUND
 from actors.payment.stanzas import ENDINGS, SCREEN, STOP, ask_rail, minutes, seconds
 from actors.vocabulary.order import PaymentOrder
 from actors.vocabulary.reason import Reason
@@ -164,7 +165,7 @@ SCREEN_FIRST: Final = payment(
 
 # A payment keeps the workflow it started with: a changed order of steps is a new version beside the old one.
 WORKFLOWS: Final[Mapping[tuple[str, int], Workflow]] = {
-    (workflow.name, workflow.version): workflow for workflow in (DEBIT_FIRST, SCREEN_FIRST)
+    (workflow.name, workflow.version): workflow for workflow in (DEBIT_FIRST, SCREEN_FIRST, REFUND)
 }
 
 # Everything that any service may tell a saga.
