@@ -6,10 +6,10 @@ from actors.aml.messages import CloseReview, ScreenBeneficiary
 from actors.directory.reaction import ANY_ORDER, On, Reactions
 from actors.disbursement.messages import PaymentInitiated
 from actors.execution.messages import ExecutionStopped
-from actors.ledger.messages import AccountDebited
+from actors.ledger.messages import AccountDebited, CreditReserved
 
 
-def screen_beneficiary(event: AccountDebited | PaymentInitiated) -> ScreenBeneficiary | None:
+def screen_beneficiary(event: AccountDebited | PaymentInitiated | CreditReserved) -> ScreenBeneficiary | None:
     """Screen the creditor of the order that the event carries."""
     facts = event.facts
     if facts is None:
@@ -35,5 +35,6 @@ def close_review(event: ExecutionStopped) -> CloseReview | None:
 REACTIONS: Reactions = {
     "debit-first": (On(AccountDebited, ScreenBeneficiary, screen_beneficiary),),
     "screen-first": (On(PaymentInitiated, ScreenBeneficiary, screen_beneficiary),),
+    "refund": (On(CreditReserved, ScreenBeneficiary, screen_beneficiary),),
     ANY_ORDER: (On(ExecutionStopped, CloseReview, close_review),),
 }

@@ -6,8 +6,13 @@ from actors.aml.messages import ReviewOverdue
 from actors.directory.reaction import ANY_ORDER, On, Reactions
 from actors.disbursement.messages import EndPayment, RefuseCancellation
 from actors.disbursement.model import CANCELLED, COMPLETED, NEEDS_ATTENTION, REJECTED, RETURNED
-from actors.execution.messages import ExecutionContradicted, ExecutionInDoubt, StopRefused
+from actors.execution.messages import ExecutionContradicted, ExecutionInDoubt, ReturnReceived, StopRefused
 from actors.ledger.messages import (
+    CreditPosted,
+    CreditRefused,
+    CreditVoided,
+    CreditVoidRefused,
+    CreditWithheld,
     DebitPosted,
     DebitRefused,
     DebitVoided,
@@ -18,18 +23,18 @@ from actors.ledger.messages import (
 )
 
 
-def completed(event: DebitPosted) -> EndPayment | None:
+def completed(event: DebitPosted | CreditPosted) -> EndPayment | None:
     """Executed at the bank and posted in the ledger."""
     return EndPayment(order=event.facts.order, status=COMPLETED) if event.facts else None
 
 
-def rejected(event: DebitRefused) -> EndPayment | None:
-    """A fact spoke against the debit: nothing was held, nothing is to undo."""
+def rejected(event: DebitRefused | CreditRefused) -> EndPayment | None:
+    """A fact spoke against it at the ledger: nothing was held, nothing is to undo."""
     return EndPayment(order=event.facts.order, status=REJECTED, reason=event.reason) if event.facts else None
 
 
-def voided(event: DebitVoided) -> EndPayment | None:
-    """The money is back: rejected or cancelled, as the void says."""
+def voided(event: DebitVoided | CreditVoided) -> EndPayment | None:
+    """The money is where it was: rejected or cancelled, as the void says."""
     if event.facts is None:
         return None
     status = CANCELLED if event.ending == CANCELLED else REJECTED
@@ -47,7 +52,13 @@ def stuck(event: ExecutionInDoubt | ReviewOverdue) -> EndPayment | None:
 
 
 def contradicted(
-    event: ExecutionContradicted | PostingRefused | VoidRefused | ReturnSuspended,
+    event: ExecutionContradicted
+    | PostingRefused
+    | VoidRefused
+    | ReturnSuspended
+    | CreditWithheld
+    | CreditVoidRefused
+    | ReturnReceived,
 ) -> EndPayment | None:
     """What was settled, or seemed so, is not: a person must look, even at a payment that has ended."""
     if event.facts is None:
@@ -64,6 +75,14 @@ def refused_to_stop(event: StopRefused) -> RefuseCancellation | None:
 
 
 REACTIONS: Reactions = {
+    "refund": (
+        On(CreditPosted, EndPayment, completed),
+        On(CreditRefused, EndPayment, rejected),
+        On(CreditVoided, EndPayment, voided),
+        On(CreditWithheld, EndPayment, contradicted),
+        On(CreditVoidRefused, EndPayment, contradicted),
+        On(ReturnReceived, EndPayment, contradicted),
+    ),
     ANY_ORDER: (
         On(DebitPosted, EndPayment, completed),
         On(DebitRefused, EndPayment, rejected),

@@ -1,6 +1,8 @@
-"""What Execution does on others' events in the choreographed flow, for both orders of steps."""
+"""What Execution does on others' events in the choreographed flow, for each order of steps."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from actors.aml.messages import BeneficiaryCleared
 from actors.directory.reaction import ANY_ORDER, On, Reactions
@@ -9,7 +11,7 @@ from actors.execution.messages import AskRail, ExecutePayment, StopExecution
 from actors.execution.model import MissingEvidence
 from actors.ledger.messages import AccountDebited, DebitExpiryReached
 from actors.messaging.system_messages import PaymentRetried
-from actors.vocabulary.order import PaymentFacts
+from actors.vocabulary.order import PaymentFacts, turned_round
 from actors.vocabulary.reason import REQUESTED_BY_CUSTOMER, TIMEOUT_AT_INSTRUCTED_AGENT, Reason
 
 EXPIRED = Reason(TIMEOUT_AT_INSTRUCTED_AGENT, "the time for which the money may be held is up")
@@ -42,6 +44,12 @@ def execute_debited(event: AccountDebited) -> ExecutePayment:
     return _execute(event.facts, event.debit_id, _known(event.facts).screening_id)
 
 
+def execute_refund(event: BeneficiaryCleared) -> ExecutePayment:
+    """A refund: the creditor's account pays the debtor's, once the credit is reserved and its party cleared."""
+    debtor_account, creditor = turned_round(_known(event.facts).order)
+    return replace(execute_cleared(event), debtor_account=debtor_account, creditor=creditor)
+
+
 def stop_cancelled(event: CancellationRequested) -> StopExecution:
     """A person wants the payment stopped."""
     return StopExecution(
@@ -72,6 +80,7 @@ def _known(facts: PaymentFacts | None) -> PaymentFacts:
 REACTIONS: Reactions = {
     "debit-first": (On(BeneficiaryCleared, ExecutePayment, execute_cleared),),
     "screen-first": (On(AccountDebited, ExecutePayment, execute_debited),),
+    "refund": (On(BeneficiaryCleared, ExecutePayment, execute_refund),),
     ANY_ORDER: (
         On(CancellationRequested, StopExecution, stop_cancelled),
         On(DebitExpiryReached, StopExecution, stop_expired),
