@@ -20,7 +20,7 @@ import structlog
 from actors import assembly
 from actors.aml.messages import DecideReview
 from actors.directory import log
-from actors.disbursement.messages import CancelPayment, PaymentAccepted, SubmitPayment
+from actors.disbursement.messages import CancelPayment, PaymentAccepted, RefundPayment, SubmitPayment
 from actors.disbursement.store import order_in
 from actors.execution.messages import RailAnswered, SettleExecution
 from actors.execution.simulated_rail import SimulatedRail, journal_path
@@ -187,6 +187,16 @@ class Bank:
         self.cell.until(replied)
         return list(ids.values())
 
+    def refund(self, payment_id: str, amount: int | None = None, **more: Any) -> str:
+        """Ask for the payment's money back, in its currency; the id that the refund was accepted under."""
+        self._keys += 1
+        given: dict[str, Any] = {"idempotency_key": f"K-{self._keys}", "reason": "the goods came back"} | more
+        money = None if amount is None else Money(amount, self.order_of(payment_id).amount.currency)
+        command = RefundPayment(payment_id=payment_id, amount=money, **given)
+        answer = self.cell.tell("disbursement", command, payment_id=payment_id)
+        assert isinstance(answer, PaymentAccepted), answer
+        return answer.payment_id
+
     def cancel(self, payment_id: str) -> Message:
         """A person's wish to stop it."""
         return self.cell.tell("disbursement", CancelPayment(payment_id=payment_id, reason="the order was a mistake"),
@@ -299,6 +309,11 @@ class Bank:
     def debit(self, payment_id: str) -> str:
         """The state of the payment's debit, or ""."""
         rows = self.cell.ask("SELECT state FROM debits WHERE debit_id = ?", payment_id)
+        return str(rows[0][0]) if rows else ""
+
+    def credit(self, refund_id: str) -> str:
+        """The state of the refund's credit, or ""."""
+        rows = self.cell.ask("SELECT state FROM credits WHERE credit_id = ?", refund_id)
         return str(rows[0][0]) if rows else ""
 
     def gate(self, payment_id: str) -> str:
