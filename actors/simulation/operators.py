@@ -20,6 +20,7 @@ from actors.simulation.faults import Faults
 from actors.simulation.jobs import Jobs
 from actors.simulation.orders import CURRENCIES
 from actors.simulation.rail import Instructed
+from actors.simulation.steering import Steering
 from actors.store.placement import Placement
 from actors.vocabulary.money import Money
 from actors.vocabulary.slots import slot_in, slot_of
@@ -66,6 +67,7 @@ class Operators:
         self._bank = bank
         self._placement = placement
         self._read_again = read_again
+        self._steering = Steering(timeline, chance, faults, self._about, self._tell)
         self._away: list[tuple[SimulatedCell, str, str]] = []  # what somebody has asked to be taken away
         self._jobs = Jobs(chance, faults, clients, placement)
         self._taken_away: list[tuple[SimulatedCell, str, str]] = []  # and what is known to be
@@ -87,6 +89,7 @@ class Operators:
             self._do_to_many(cell)
         if chance.random() < 0.3:
             self._jobs.meddle(cell)
+        self._steering.stroll(self._cells, [row[0] for row in moving])
         if chance.random() < 0.3:
             self.deposit()
         if chance.random() < 0.2 and cell.disk.rows(LETTERS)[0][0]:
@@ -94,7 +97,7 @@ class Operators:
 
     def tidy_up(self) -> bool:
         """Decide everything that waits for a person and can be decided; whether there was anything."""
-        busy = False
+        busy = self._steering.tidy_up(self._cells)
         while self._taken_away:
             self._give_back(*self._taken_away[0])
             busy = True
