@@ -171,7 +171,7 @@ def a_held_beneficiary_is_cleared(patch: Patch) -> None:
     patch.setattr(Aml, "_hold", wave_through)
 
 
-@defect("no timer will ever ask the rail|handled .* twice|nobody follows it|is lost|the log of")
+@defect("no timer will ever ask the rail|handled .* twice|nobody follows it|is lost|the log of|waiting for ever")
 def what_a_handler_did_stands_though_it_raised(patch: Patch) -> None:
     """Its second attempt finds its own traces and takes them for somebody's."""
     patch.setattr(SqliteSession, "take_back", SqliteSession.release)
