@@ -103,6 +103,10 @@ CHECKS: Final = (
                 WHERE t.status IN ('rejected', 'cancelled') AND {_HELD} IN ('pending', 'posted')""",
             f"""SELECT t.payment_id, t.status || ', but the rail executed it' {_JOINED}
                 WHERE t.status IN ('rejected', 'cancelled') AND r.state IN {PAID}""",
+            f"""SELECT t.payment_id, t.status || ', but the rail executed an earlier instruction of it'
+                FROM execution_attempts p JOIN rail.instructions r ON r.instruction_id = p.instruction_id
+                JOIN tracker_payments t ON t.payment_id = p.payment_id
+                WHERE t.status IN ('rejected', 'cancelled') AND r.state IN {PAID}""",
             f"""SELECT t.payment_id, 'its debit is voided, but it is ' || t.status {_JOINED}
                 WHERE {_HELD} = 'voided' AND t.status NOT IN ('rejected', 'cancelled', 'needs_attention')""",
         ),
@@ -150,7 +154,9 @@ CHECKS: Final = (
         (
             """SELECT r.payment_id, 'the rail has an instruction that was never recorded'
                 FROM rail.instructions r LEFT JOIN executions e ON e.instruction_id = r.instruction_id
-                AND e.payment_id = r.payment_id WHERE e.payment_id IS NULL OR e.state = 'stopped'""",
+                AND e.payment_id = r.payment_id
+                LEFT JOIN execution_attempts p ON p.instruction_id = r.instruction_id AND p.payment_id = r.payment_id
+                WHERE p.payment_id IS NULL AND (e.payment_id IS NULL OR e.state = 'stopped')""",
             """SELECT r.payment_id, 'instructed with a debit that is ' || coalesce(d.state, c.state, 'not made')
                 FROM rail.instructions r LEFT JOIN debits d ON d.debit_id = r.payment_id
                 LEFT JOIN credits c ON c.credit_id = r.payment_id
@@ -450,6 +456,7 @@ def _attach_journal(reader: Reader, data: Path, cell: str) -> None:
 _NEWER_TABLES: Final = {
     "credits": "credit_id TEXT PRIMARY KEY, debit_id TEXT, clearing_id TEXT, amount INTEGER, state TEXT",
     "approvals": "approval_id TEXT PRIMARY KEY, payment_id TEXT, status TEXT",
+    "execution_attempts": "instruction_id TEXT PRIMARY KEY, payment_id TEXT",
     "limit_checks": "check_id TEXT PRIMARY KEY, account_id TEXT, currency TEXT, amount INTEGER, day TEXT, state TEXT",
     "limit_days": "account_id TEXT, currency TEXT, day TEXT, amount INTEGER",
 }

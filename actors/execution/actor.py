@@ -34,7 +34,7 @@ from actors.execution.messages import (
     SubmitInstruction,
 )
 from actors.execution.model import Say
-from actors.execution.store import MIGRATIONS, Entry, ExecutionStore
+from actors.execution.store import MIGRATIONS, Earlier, Entry, ExecutionStore
 from actors.messaging.codec import moment
 from actors.messaging.message import Message, Outcome
 from actors.runtime.service import CellContext, Handler, Service, Started, Turn
@@ -74,9 +74,13 @@ class Execution(Service):
         if not self.store.record(envelope, command, turn.reply_to, turn.now):
             self._answer_repeat(command, turn)
             return
-        turn.hand_over(RAIL, instruction(command))
+        self._instruct(command, turn)
+
+    def _instruct(self, command: ExecutePayment, turn: Turn) -> None:
+        task = instruction(command)
+        turn.hand_over(RAIL, task)
         first = model.Chase(False, self.pace.first, 0)
-        self._query_later(turn, envelope.payment_id, command.instruction_id, first)
+        self._query_later(turn, turn.envelope.payment_id, task.instruction_id, first)
 
     def stop(self, command: StopExecution, turn: Turn) -> None:
         """Close the gate, if nothing has passed it."""
@@ -97,7 +101,8 @@ class Execution(Service):
             turn.hand_over(RAIL, ConfirmAnswer(instruction_id=answer.instruction_id))
         entry = self.store.load(turn.envelope.payment_id)
         if entry is None or entry.instruction_id != answer.instruction_id:
-            log.warning("the rail says %s of an unknown instruction %s", answer.verdict, answer.instruction_id)
+            if entry is None or entry.attempt == 1 or not self._hear_of_earlier(entry, answer, turn):
+                log.warning("the rail says %s of an unknown instruction %s", answer.verdict, answer.instruction_id)
             return
         decision = model.on_answer(entry.state, answer.verdict)
         if decision is None:
@@ -122,7 +127,7 @@ class Execution(Service):
     def query(self, tick: QueryDue, turn: Turn) -> None:
         """Ask the rail again; begin to doubt when patience ends."""
         entry = self.store.load(tick.payment_id)
-        if entry is None or entry.state not in model.OPEN:
+        if entry is None or entry.state not in model.OPEN or entry.instruction_id != tick.instruction_id:
             return
         recorded_at = moment(entry.recorded_at)
         chase = model.chase(
@@ -184,7 +189,7 @@ class Execution(Service):
             turn.timer("recovery", RECOVERY_PAUSE, RecoveryDue(after=rows[-1][0]))
 
     def _answer_repeat(self, command: ExecutePayment, turn: Turn) -> None:
-        """The stored answer, if there is one yet.
+        """The stored answer, if there is one yet; after a rejection a later attempt is recorded and handed over.
 
         Raises:
             InstructionConflict: the recorded instruction has other content.
@@ -193,6 +198,9 @@ class Execution(Service):
         if entry.state == model.STOPPED:
             turn.answer(_stopped(entry.instruction_id, entry.reason, entry.ending or "", command.facts))
             return
+        if command.attempt != entry.attempt:
+            self._other_attempt(entry, command, turn)
+            return
         if instruction(entry.recorded_command()) != instruction(command):
             raise model.InstructionConflict(
                 f"payment {entry.payment_id} already has an instruction, {entry.instruction_id}, of other content"
@@ -200,6 +208,52 @@ class Execution(Service):
         # An event that is read again (a replay) gets no answer: it was published, and the payment may have gone on.
         if entry.state != model.RECORDED and turn.reply_to:
             turn.answer(_ended(entry, command.facts))
+
+    def _other_attempt(self, entry: Entry, command: ExecutePayment, turn: Turn) -> None:
+        """Instruct again after a proven rejection; else say what stands, of that attempt or of the latest."""
+        payment_id = entry.payment_id
+        if not model.may_be_instructed_again(entry.state, entry.attempt, command.attempt):
+            earlier = self.store.earlier_attempt(payment_id, command.attempt)
+            if earlier is not None:
+                turn.answer(_rejected(earlier, command.facts))
+            elif entry.state != model.RECORDED:
+                turn.answer(_ended(entry, command.facts))
+        elif entry.contradicted:  # what was taken for a proof was none: nobody can say whether it was paid
+            reason = model.CONTRADICTED_BEFORE
+            self.store.settle(payment_id, model.IN_DOUBT, reason, "", turn.now)
+            self._query_later(turn, payment_id, entry.instruction_id, model.Chase(False, self.pace.first, 0))
+            turn.answer(ExecutionInDoubt(instruction_id=entry.instruction_id, reason=reason, facts=command.facts))
+        else:
+            self.store.record_next(turn.envelope, command, turn.reply_to, turn.now)
+            self._instruct(command, turn)
+
+    def _hear_of_earlier(self, entry: Entry, answer: RailAnswered, turn: Turn) -> bool:
+        """What the rail says of an instruction that another one followed: a person must see what contradicts it."""
+        earlier = self.store.earlier(answer.instruction_id)
+        if earlier is None or earlier.payment_id != entry.payment_id:
+            return False
+        decision = model.on_answer(REJECTED, answer.verdict)
+        if decision is None or Say.CONTRADICTED not in decision.says:
+            return True
+        if answer.verdict == RETURNED:
+            if not self._new_return(entry, answer, turn):
+                return True
+        elif earlier.contradicted:
+            return True
+        self.store.contradict_earlier(earlier.instruction_id)
+        self._show_contradiction(entry, answer.verdict, earlier.instruction_id, turn)
+        return True
+
+    def _tell_if_twice(self, entry: Entry, turn: Turn) -> None:
+        """Say it again where it counts: the payment is executed, and so perhaps was an earlier instruction of it."""
+        twice = self.store.contradicted_earlier(entry.payment_id)
+        if twice:
+            self._show_contradiction(entry, EXECUTED, twice, turn)
+
+    def _show_contradiction(self, entry: Entry, verdict: str, instruction_id: str, turn: Turn) -> None:
+        reason = model.earlier_contradiction(verdict, instruction_id, entry.instruction_id)
+        event = ExecutionContradicted(instruction_id=instruction_id, reason=reason, facts=self.store.facts(entry))
+        turn.answer(event, entry.reply_to, workflow=entry.workflow)
 
     def _contradict(self, entry: Entry, answer: RailAnswered, turn: Turn) -> None:
         """Show it to a person, once for a verdict and once for each return."""
@@ -228,12 +282,15 @@ class Execution(Service):
         elif say is Say.SUBMITTED:
             outcome = PaymentSubmitted(instruction_id=instruction_id)
         elif say is Say.REJECTED:
-            outcome = ExecutionRejected(instruction_id=instruction_id, reason=reason, facts=facts)
+            attempt = entry.attempt
+            outcome = ExecutionRejected(instruction_id=instruction_id, reason=reason, facts=facts, attempt=attempt)
         else:
             outcome = ReturnReceived(
                 return_id=answer.return_id, instruction_id=instruction_id, reason=reason, facts=facts
             )
         turn.answer(outcome, entry.reply_to, workflow=entry.workflow)
+        if say is Say.EXECUTED and entry.attempt > 1:
+            self._tell_if_twice(entry, turn)
 
     def _query_later(self, turn: Turn, payment_id: str, instruction_id: str, chase: model.Chase) -> None:
         due = turn.now + chase.pause
@@ -260,8 +317,11 @@ class Execution(Service):
 def instruction(command: ExecutePayment) -> SubmitInstruction:
     """What the rail gets: the payment without what concerns only us."""
     creditor = command.creditor
+    attempt = command.attempt
     return SubmitInstruction(
-        instruction_id=command.instruction_id,
+        instruction_id=command.instruction_id
+        if attempt == 1
+        else model.instruction_of(command.instruction_id, attempt),
         debtor_account=command.debtor_account,
         creditor_name=creditor.name,
         creditor_account=creditor.account,
@@ -277,13 +337,23 @@ def _stopped(instruction_id: str, reason: Reason, ending: str, facts: PaymentFac
     return ExecutionStopped(instruction_id=instruction_id, reason=reason, ending=ending, facts=facts)
 
 
+def _rejected(one: Entry | Earlier, facts: PaymentFacts | None) -> ExecutionRejected:
+    return ExecutionRejected(
+        instruction_id=one.instruction_id,
+        reason=one.reason,
+        settled_by=one.settled_by,
+        facts=facts,
+        attempt=one.attempt,
+    )
+
+
 def _ended(entry: Entry, facts: PaymentFacts | None) -> Outcome:
     """The outcome that an instruction's stored state stands for."""
     instruction_id, settled_by = entry.instruction_id, entry.settled_by
     if entry.state == EXECUTED:
         return PaymentExecuted(instruction_id=instruction_id, settled_by=settled_by, facts=facts)
     if entry.state == REJECTED:
-        return ExecutionRejected(instruction_id=instruction_id, reason=entry.reason, settled_by=settled_by, facts=facts)
+        return _rejected(entry, facts)
     if entry.state in model.DOUBTFUL:
         return ExecutionInDoubt(instruction_id=instruction_id, reason=entry.reason, facts=facts)
     return PaymentSubmitted(instruction_id=instruction_id, facts=facts)

@@ -16,8 +16,10 @@ from actors.vocabulary.reason import Reason
 class ExecutePayment(Command):
     """Hand the payment to the rail, given the evidence that it may be: a standing debit and a clearance.
 
-    Answered by `PaymentSubmitted` (on the way), then `PaymentExecuted`, `ExecutionRejected` or
-    `ExecutionInDoubt`; by `ExecutionStopped` where the gate was closed before.
+    Once the rail has provably rejected an instruction the payment may be instructed again, under the next `attempt`
+    and an instruction id of its own; the same or a lower attempt is answered from the record. Answered by
+    `PaymentSubmitted` (on the way), then `PaymentExecuted`, `ExecutionRejected` or `ExecutionInDoubt`; by
+    `ExecutionStopped` where the gate was closed before.
     """
 
     progress: ClassVar[str | None] = "executing"
@@ -32,6 +34,7 @@ class ExecutePayment(Command):
     uetr: str
     remittance: str = ""
     facts: PaymentFacts | None = None
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +102,7 @@ class ExecutionRejected(Outcome):
     reason: Reason
     settled_by: str = ""
     facts: PaymentFacts | None = None
+    attempt: int = 1  # which one is rejected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

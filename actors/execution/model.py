@@ -31,6 +31,15 @@ class InstructionConflict(Exception):
     """The payment already has an instruction of other content: a defect of whoever asks, never an outcome."""
 
 
+def instruction_of(payment_id: str, attempt: int) -> str:
+    """The id of a payment's instruction, here and at the rail, at its first or a later attempt.
+
+    >>> instruction_of("P1-00", 1), instruction_of("P1-00", 2)
+    ('P1-00', 'P1-00.2')
+    """
+    return payment_id if attempt == 1 else f"{payment_id}.{attempt}"
+
+
 class NotInDoubt(Exception):
     """A person's evidence can't be taken; the text is the sentence to show."""
 
@@ -165,6 +174,31 @@ def doubt_reason(pace: Pace) -> Reason:
     """Why the payment needs attention."""
     waited = f"{pace.doubt_after.total_seconds():g} seconds"
     return Reason(TIMEOUT_AT_CREDITOR_AGENT, f"the bank has given no final answer within {waited}; it may have paid")
+
+
+def may_be_instructed_again(state: str, recorded: int, attempt: int) -> bool:
+    """Whether a payment may get another instruction: never while nobody knows what became of the last one.
+
+    >>> may_be_instructed_again(REJECTED, 1, 2), may_be_instructed_again(SUBMITTED, 1, 2)
+    (True, False)
+    """
+    return state == REJECTED and attempt > recorded
+
+
+CONTRADICTED_BEFORE: Final = Reason(
+    NARRATIVE, "the bank executed it after it had rejected it, or says so: it may have been paid and is not tried again"
+)
+
+
+def earlier_contradiction(verdict: str, instruction_id: str, latest: str) -> Reason:
+    """What a person reads when the rail contradicts its rejection of an instruction that another one followed.
+
+    >>> earlier_contradiction(EXECUTED, "P1-00", "P1-00.2").text
+    'the bank now says executed of P1-00, which it had rejected, and P1-00.2 followed: it may be paid twice'
+    """
+    said = verdict.replace("_", " ")
+    text = f"the bank now says {said} of {instruction_id}, which it had rejected, and {latest} followed"
+    return Reason(NARRATIVE, f"{text}: it may be paid twice")
 
 
 def settle(payment_id: str, state: str | None, settled_by: str, executed: bool) -> str:

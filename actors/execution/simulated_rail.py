@@ -64,12 +64,14 @@ WORDS: Final = {
     "AC04": "the creditor's account is closed",
     "AC06": "the creditor's account is blocked",
     "AG01": "transactions of this kind are forbidden on the creditor's account",
+    "AM04": "the cover for it is not there",
     "AM05": "the creditor's bank takes it for a duplicate",
     "FOCR": "the money came back after a request for cancellation",
     "MD07": "the creditor is deceased",
     "MS03": "the creditor's bank gave no reason",
     "RC01": "the bank identifier is incorrect",
     "RR04": "regulatory reason",
+    "TM01": "the bank's cut-off time had passed",
 }
 
 
@@ -114,10 +116,13 @@ SCRIPTS: Final[dict[str, tuple[Stage, ...]]] = {
     "TEST-CONTRADICT": (Stage(None, REJECTED), Stage(SOON, EXECUTED, confirm=True)),
 }
 RETURNING: Final = (Stage(None, EXECUTED), Stage(SOON, RETURNED, confirm=True))
-_WITH_DATA = re.compile(r"TEST-(?:REJECT-([A-Z0-9]{1,4})|RETURN-([A-Z0-9]{1,4})|LATE-(\d{1,7}(?:\.\d{1,3})?))")
+_WITH_DATA = re.compile(
+    r"TEST-(?:REJECT-(?:ONCE-)?([A-Z0-9]{1,4})|RETURN-([A-Z0-9]{1,4})|LATE-(\d{1,7}(?:\.\d{1,3})?))"
+)
 
 
 REFUNDED: Final = "TEST-REFUND-"
+REJECTING_ONCE: Final = "TEST-REJECT-ONCE-"  # the payment's first instruction is rejected, the next executed
 
 
 def deciding_account(instruction: SubmitInstruction) -> str:
@@ -129,8 +134,8 @@ def deciding_account(instruction: SubmitInstruction) -> str:
     return "TEST-" + debtor.removeprefix(REFUNDED) if debtor.startswith(REFUNDED) else instruction.creditor_account
 
 
-def script(creditor_account: str) -> tuple[Stage, ...]:
-    """What happens to an instruction for this account.
+def script(creditor_account: str, *, first: bool = True) -> tuple[Stage, ...]:
+    """What happens to an instruction for this account, the `first` of its payment or a later one.
 
     >>> script("DE75512108001245126199") == ORDINARY
     True
@@ -143,7 +148,7 @@ def script(creditor_account: str) -> tuple[Stage, ...]:
     if found is None:
         return SCRIPTS.get(creditor_account, ORDINARY)
     if found[1]:
-        return REJECTING
+        return REJECTING if first or not creditor_account.startswith(REJECTING_ONCE) else ORDINARY
     return RETURNING if found[2] else (Stage(int(float(found[3]) * SECOND), EXECUTED),)
 
 
@@ -296,7 +301,7 @@ class SimulatedRail:
 
     def _begin(self, entry: Entry, now: int) -> tuple[Entry, RailAnswered | None]:
         """Accept the instruction; what comes without delay is the answer."""
-        pause = self._pause(script(entry.creditor_account)[0])
+        pause = self._pause(_script(entry)[0])
         if pause == 0:
             return self._happen(entry, now)
         accepted = RailAnswered(instruction_id=entry.instruction_id, verdict=ACCEPTED)
@@ -304,7 +309,7 @@ class SimulatedRail:
 
     def _happen(self, entry: Entry, now: int) -> tuple[Entry, RailAnswered | None]:
         """Do the instruction's next stage; an instruction is executed at its first execution, once."""
-        stages = script(entry.creditor_account)
+        stages = _script(entry)
         stage = stages[entry.stage]
         executed_at = entry.executed_at
         if executed_at is None and stage.state == EXECUTED:
@@ -364,9 +369,14 @@ class SimulatedRail:
         return self._connection
 
 
+def _script(entry: Entry) -> tuple[Stage, ...]:
+    """What happens to this one: a payment's first instruction has the payment's id, a later one an id of its own."""
+    return script(entry.creditor_account, first=entry.instruction_id == entry.payment_id)
+
+
 def _repeats(entry: Entry) -> bool:
     """Whether the entry's last stage has happened and its answer is being repeated."""
-    stages = script(entry.creditor_account)
+    stages = _script(entry)
     return bool(stages) and stages[entry.stage].confirm and entry.state == stages[entry.stage].state
 
 

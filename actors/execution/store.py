@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from actors.execution.messages import ExecutePayment, RailAnswered, StopExecution
+from actors.execution.model import instruction_of
 from actors.messaging import codec
 from actors.messaging.envelope import Envelope
 from actors.store.session import Migration, Session
@@ -50,10 +51,30 @@ MIGRATIONS = (
             ) WITHOUT ROWID""",
         ),
     ),
+    Migration(
+        "execution",
+        2,
+        (
+            "ALTER TABLE executions ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1",
+            # Instructions that the rail has rejected, and that another one of the same payment followed.
+            """CREATE TABLE execution_attempts (
+                instruction_id TEXT PRIMARY KEY,
+                payment_id TEXT NOT NULL,
+                attempt INTEGER NOT NULL,
+                reason_code TEXT,
+                reason_text TEXT,
+                settled_by TEXT NOT NULL,
+                recorded_at BIGINT NOT NULL,
+                rejected_at BIGINT NOT NULL,
+                contradicted INTEGER NOT NULL DEFAULT 0
+            ) WITHOUT ROWID""",
+            "CREATE INDEX execution_attempts_payments ON execution_attempts (payment_id, attempt)",
+        ),
+    ),
 )
 
 RECORD = """INSERT INTO executions (payment_id, instruction_id, state, reply_to, workflow, amount, currency,
-    recorded_at, changed_at, command) VALUES (?, ?, 'recorded', ?, ?, ?, ?, ?, ?, ?)
+    recorded_at, changed_at, command, attempt) VALUES (?, ?, 'recorded', ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (payment_id) DO NOTHING"""
 
 STOP = """INSERT INTO executions (payment_id, instruction_id, state, reply_to, workflow, recorded_at,
@@ -61,7 +82,7 @@ STOP = """INSERT INTO executions (payment_id, instruction_id, state, reply_to, w
     ON CONFLICT (payment_id) DO NOTHING"""
 
 LOAD = """SELECT payment_id, instruction_id, state, reply_to, workflow, recorded_at, reason_code, reason_text,
-    ending, settled_by, contradicted, command FROM executions WHERE payment_id = ?"""
+    ending, settled_by, contradicted, command, attempt FROM executions WHERE payment_id = ?"""
 
 MOVE = "UPDATE executions SET state = ?, changed_at = ? WHERE payment_id = ?"
 
@@ -74,6 +95,17 @@ LOAD_AT_RAIL = f"""SELECT payment_id, instruction_id FROM executions WHERE {AT_R
 ADD_RETURN = """INSERT INTO execution_returns (return_id, payment_id, reason_code, reason_text, received_at)
     VALUES (?, ?, ?, ?, ?) ON CONFLICT (return_id) DO NOTHING"""
 
+
+KEEP_ATTEMPT = """INSERT INTO execution_attempts (instruction_id, payment_id, attempt, reason_code, reason_text,
+    settled_by, recorded_at, rejected_at) SELECT instruction_id, payment_id, attempt, reason_code, reason_text,
+    settled_by, recorded_at, changed_at FROM executions WHERE payment_id = ?"""
+
+NEXT_ATTEMPT = """UPDATE executions SET instruction_id = ?, state = 'recorded', reply_to = ?, workflow = ?,
+    recorded_at = ?, changed_at = ?, reason_code = NULL, reason_text = NULL, settled_by = '', command = ?, attempt = ?
+    WHERE payment_id = ?"""
+
+LOAD_ATTEMPT = """SELECT payment_id, instruction_id, attempt, reason_code, reason_text, settled_by, contradicted
+    FROM execution_attempts WHERE """
 
 REMEMBERED: Final = 1_024
 
@@ -93,6 +125,7 @@ class Entry(NamedTuple):
     settled_by: str
     contradicted: int
     command: bytes
+    attempt: int
 
     @property
     def reason(self) -> Reason:
@@ -104,6 +137,23 @@ class Entry(NamedTuple):
         message = codec.decode(self.command)
         assert isinstance(message, ExecutePayment)
         return message
+
+
+class Earlier(NamedTuple):
+    """An instruction that the rail has rejected and that another one of its payment followed."""
+
+    payment_id: str
+    instruction_id: str
+    attempt: int
+    reason_code: str | None
+    reason_text: str | None
+    settled_by: str
+    contradicted: int
+
+    @property
+    def reason(self) -> Reason:
+        """Why it was rejected."""
+        return Reason(self.reason_code or NARRATIVE, self.reason_text or "")
 
 
 class ExecutionStore:
@@ -121,8 +171,39 @@ class ExecutionStore:
             if len(self._decoded) >= REMEMBERED:
                 self._decoded.clear()
             self._decoded[data] = command
-        head = (envelope.payment_id, command.instruction_id, reply_to, envelope.workflow)
-        return self._session.write(RECORD, (*head, amount.amount, amount.currency, at, at, data)) == 1
+        attempt = command.attempt
+        name = command.instruction_id if attempt == 1 else instruction_of(command.instruction_id, attempt)
+        head = (envelope.payment_id, name, reply_to, envelope.workflow)
+        return self._session.write(RECORD, (*head, amount.amount, amount.currency, at, at, data, attempt)) == 1
+
+    def record_next(self, envelope: Envelope, command: ExecutePayment, reply_to: str, now: datetime) -> None:
+        """Record another instruction of a payment whose last one was rejected, which is kept beside it."""
+        at, data, attempt = codec.micros(now), codec.encode(command), command.attempt
+        self._session.write(KEEP_ATTEMPT, (envelope.payment_id,))
+        name = instruction_of(command.instruction_id, attempt)
+        row = (name, reply_to, envelope.workflow, at, at, data, attempt, envelope.payment_id)
+        self._session.write(NEXT_ATTEMPT, row)
+
+    def earlier(self, instruction_id: str) -> Earlier | None:
+        """A rejected instruction that another one followed, by its own id."""
+        row = self._session.one(LOAD_ATTEMPT + "instruction_id = ?", (instruction_id,))
+        return None if row is None else Earlier._make(row)
+
+    def earlier_attempt(self, payment_id: str, attempt: int) -> Earlier | None:
+        """The same by its payment and number."""
+        row = self._session.one(LOAD_ATTEMPT + "payment_id = ? AND attempt = ?", (payment_id, attempt))
+        return None if row is None else Earlier._make(row)
+
+    def contradicted_earlier(self, payment_id: str) -> str:
+        """An earlier instruction of the payment that the rail has spoken of as executed, or ""."""
+        row = self._session.one(LOAD_ATTEMPT + "payment_id = ? AND contradicted = 1", (payment_id,))
+        return "" if row is None else str(row[1])
+
+    def contradict_earlier(self, instruction_id: str) -> None:
+        """Remember that this contradiction was announced."""
+        self._session.write(
+            "UPDATE execution_attempts SET contradicted = 1 WHERE instruction_id = ?", (instruction_id,)
+        )
 
     def stop(self, envelope: Envelope, command: StopExecution, reply_to: str, now: datetime) -> bool:
         """Close the gate; False where the payment has one already, closed or passed."""

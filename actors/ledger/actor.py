@@ -135,13 +135,14 @@ class Ledger(Service):
         except model.Refusal as said:
             refusal = said
             debit = model.refused(debit_id, account_id, amount, clearing, said.reason)
-        new = self.store.add(debit)
+        attempt = command.attempt
+        new = self.store.add(debit, attempt) or (attempt > 1 and self._try_anew(debit, attempt))
         if not new:
             refusal = self._repeat(debit_id, account_id, amount)
             if not turn.reply_to and not isinstance(refusal, model.DebitConflict):
                 return
         if refusal is not None:
-            turn.answer(DebitRefused(debit_id=debit_id, reason=refusal.reason, facts=facts))
+            turn.answer(DebitRefused(debit_id=debit_id, reason=refusal.reason, facts=facts, attempt=attempt))
             return
         if facts is not None:
             facts = PaymentFacts(order=facts.order, debit_id=debit_id, screening_id=facts.screening_id)
@@ -149,6 +150,13 @@ class Ledger(Service):
             due = DebitExpiryDue(debit_id=debit_id, reply_to=turn.reply_to, facts=facts)
             turn.timer(f"expiry/{debit_id}", command.expires_after or self.hold, due)
         turn.answer(AccountDebited(debit_id=debit_id, facts=facts))
+
+    def _try_anew(self, debit: model.Debit, attempt: int) -> bool:
+        """A later attempt at a debit that was refused; False where it is known, or what stands is no refusal."""
+        known = self.store.debit(debit.debit_id)
+        asked = Money(debit.amount, debit.currency)
+        may = known is not None and model.may_be_tried_anew(known, debit.account_id, asked)
+        return may and self.store.try_anew(debit, attempt)
 
     def _repeat(self, debit_id: str, account_id: str, amount: Money) -> model.Refusal | None:
         known = self.store.debit(debit_id)
@@ -189,6 +197,8 @@ class Ledger(Service):
             turn.cancel_timer(f"expiry/{debit_id}")
         elif not turn.reply_to and (known.reason, known.ending) == (command.reason, command.ending):
             return
+        elif voided.state == model.REFUSED:
+            self.store.refuse_for_ever(debit_id)
         reason, ending = command.reason, command.ending
         if voided.ending is not None:  # the first void's; a debit that was refused has none
             reason, ending = voided.reason, voided.ending

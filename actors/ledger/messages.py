@@ -87,7 +87,8 @@ class AccountRefused(Reply):
 class DebitAccount(Command):
     """Hold `amount` on the debtor's account until it is posted or voided.
 
-    Answered by `AccountDebited` or `DebitRefused`.
+    A debit that was refused is tried anew under the next `attempt`; under the same or a lower one it is answered from
+    the record. Answered by `AccountDebited` or `DebitRefused`.
     """
 
     progress: ClassVar[str | None] = "debiting"
@@ -97,6 +98,7 @@ class DebitAccount(Command):
     amount: Money
     expires_after: timedelta | None = None  # None: the configured time
     facts: PaymentFacts | None = None
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +155,7 @@ class DebitRefused(Outcome):
     debit_id: str
     reason: Reason
     facts: PaymentFacts | None = None
+    attempt: int = 1  # which one is refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -232,7 +232,7 @@ def debit(account: Account | None, debit_id: str, account_id: str, amount: Money
 
 
 def refused(debit_id: str, account_id: str, amount: Money, clearing: str, reason: Reason) -> Debit:
-    """The debit as it is kept when a fact spoke against it: it stays refused, whatever changes later."""
+    """The debit as it is kept when a fact spoke against it: under this attempt it stays refused, whatever changes."""
     minor, currency = amount.amount, amount.currency
     return Debit(debit_id, account_id, clearing, minor, currency, REFUSED, reason.code, reason.text)
 
@@ -246,7 +246,7 @@ def repeat_debit(known: Debit, account_id: str, amount: Money) -> Debit:
     """
     if known.state == NEVER_MADE:
         raise DebitRefusedBefore(known.reason)
-    if (known.account_id, known.amount, known.currency) != (account_id, amount.amount, amount.currency):
+    if not repeats(known, account_id, amount):
         raise DebitConflict(
             Reason(
                 NARRATIVE,
@@ -257,6 +257,19 @@ def repeat_debit(known: Debit, account_id: str, amount: Money) -> Debit:
     if known.state in (REFUSED, VOIDED):
         raise DebitRefusedBefore(known.reason)
     return known
+
+
+def may_be_tried_anew(known: Debit, account_id: str, amount: Money) -> bool:
+    """Whether a fact spoke against this very debit, so that a later attempt asks again whether it still does.
+
+    What was voided, before or after it came, stays refused whatever the attempt.
+    """
+    return known.state == REFUSED and repeats(known, account_id, amount)
+
+
+def repeats(known: Debit, account_id: str, amount: Money) -> bool:
+    """Whether the known debit stands for this account and amount."""
+    return (known.account_id, known.amount, known.currency) == (account_id, amount.amount, amount.currency)
 
 
 def post(known: Debit | None, debit_id: str) -> Debit:

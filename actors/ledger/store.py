@@ -75,6 +75,11 @@ MIGRATIONS = (
             "CREATE INDEX credits_of_debit ON credits (debit_id)",
         ),
     ),
+    Migration(
+        "ledger",
+        3,
+        ("ALTER TABLE debits ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1",),
+    ),
 )
 
 
@@ -87,7 +92,14 @@ SEALED = Sealed("postings", ("account_id", "at", "reference", "kind", "amount", 
 DEBIT_COLUMNS = "debit_id, account_id, clearing_id, amount, currency, state, reason_code, reason_text, ending"
 _ACCOUNT = "SELECT account_id, currency, posted, pending, overdraft, closed FROM accounts WHERE account_id = ?"
 _DEBIT = f"SELECT {DEBIT_COLUMNS} FROM debits WHERE debit_id = ?"
-_ADD_DEBIT = f"INSERT INTO debits ({DEBIT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_ADD_DEBIT = (
+    f"INSERT INTO debits ({DEBIT_COLUMNS}, attempt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_TRIED_ANEW = (
+    "UPDATE debits SET state = ?, clearing_id = ?, reason_code = ?, reason_text = ?, attempt = ?"
+    " WHERE debit_id = ? AND state = 'refused' AND attempt < ?"
+)
+_LAST_ATTEMPT = 2**31  # no attempt follows it
 _ADD_POSTINGS = "INSERT INTO postings (account_id, at, reference, kind, amount, currency) VALUES " + (
     "(?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?)"
 )
@@ -129,16 +141,26 @@ class LedgerStore:
         row = self._one(_DEBIT, (debit_id,))
         return None if row is None else Debit._make(row)
 
-    def add(self, debit: Debit) -> bool:
+    def add(self, debit: Debit, attempt: int) -> bool:
         """Keep a new debit, holding its money if it is pending; False (and no change) if its id is known."""
-        if not self._write(_ADD_DEBIT, debit):
+        if not self._write(_ADD_DEBIT, (*debit, attempt)):
             return False
         if debit.state == PENDING:
-            self._write(
-                "UPDATE accounts SET pending = pending + ? WHERE account_id = ?",
-                (debit.amount, debit.account_id),
-            )
+            self._hold(debit)
         return True
+
+    def try_anew(self, debit: Debit, attempt: int) -> bool:
+        """Keep what a refused debit has become under a later attempt; False if this one, or a later, was tried."""
+        row = (debit.state, debit.clearing_id, debit.reason_code, debit.reason_text, attempt, debit.debit_id, attempt)
+        if not self._write(_TRIED_ANEW, row):
+            return False
+        if debit.state == PENDING:
+            self._hold(debit)
+        return True
+
+    def refuse_for_ever(self, debit_id: str) -> None:
+        """Let no later attempt hold money for a debit that was refused, and then voided."""
+        self._write("UPDATE debits SET attempt = ? WHERE debit_id = ? AND state = 'refused'", (_LAST_ATTEMPT, debit_id))
 
     def post(self, debit: Debit, postings: Sequence[Posting], at: int) -> None:
         """Keep a debit that is no longer pending but posted."""
@@ -154,7 +176,7 @@ class LedgerStore:
     def void(self, debit: Debit) -> None:
         """Keep a debit that is no longer pending but voided; or the tombstone of one never made."""
         if debit.state == NEVER_MADE:
-            self._write(_ADD_DEBIT, debit)
+            self._write(_ADD_DEBIT, (*debit, _LAST_ATTEMPT))
             return
         row = (debit.reason_code, debit.reason_text, debit.ending, debit.debit_id)
         self._leave_pending(self._write(_VOIDED, row), debit)
@@ -239,6 +261,9 @@ class LedgerStore:
         row = (credit.state, credit.reason_code, credit.reason_text, credit.ending, credit.given_to, credit.credit_id)
         if self._write(_CHANGE_CREDIT, row) != 1:
             raise RuntimeError(f"credit {credit.credit_id} was not pending, though the model took it for that")
+
+    def _hold(self, debit: Debit) -> None:
+        self._write("UPDATE accounts SET pending = pending + ? WHERE account_id = ?", (debit.amount, debit.account_id))
 
     def _leave_pending(self, changed: int, debit: Debit) -> None:
         if changed != 1:

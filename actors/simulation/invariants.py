@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
+from actors.execution.messages import REJECTED
 from actors.execution.model import OPEN, STOPPED
 from actors.execution.rail import Submission
 from actors.ledger.model import NEVER_MADE, PENDING, POSTED, REFUSED, VOIDED
@@ -156,15 +157,19 @@ class Invariants:
     def submitted(self, submission: Submission) -> None:
         """No instruction without a standing debit and a recorded clearance; one instruction for a payment."""
         payment_id, instruction = submission
-        first = self._instructed.setdefault(payment_id, instruction.instruction_id)
-        if first != instruction.instruction_id:
-            raise Violation(f"a second instruction for one payment: {first}, {instruction.instruction_id}", payment_id)
+        name = instruction.instruction_id
+        before = self._instructed.setdefault(payment_id, name)
+        known = {each.instruction_id: each.state for each in self._bank(payment_id)}
+        if before != name and name not in known:
+            self._instructed[payment_id] = name
+            if before not in known or any(state != REJECTED for state in known.values()):
+                raise Violation(f"a second instruction, the first not rejected: {before}, {name}", payment_id)
         gate = self._row("execution", payment_id, EXECUTION)
         if gate is None or gate[0] == STOPPED or gate[1] != instruction.instruction_id:
             raise Violation(
                 f"an instruction reached the rail that was never recorded (the gate is {gate and gate[0]})", payment_id
             )
-        if self._bank(payment_id):
+        if instruction.instruction_id in known:
             return  # the bank has it already: a repeat under its own id pays nothing
         debit = self._row("ledger", payment_id, DEBIT)
         held = debit is not None and debit[0] == PENDING
@@ -221,7 +226,7 @@ class Invariants:
         state = debit[0]
         if before is not None and before[1:] != debit[1:3]:
             raise Violation(f"its debit of {before[1]} {before[2]} became one of {debit[1]} {debit[2]}", payment_id)
-        if before is not None and before[0] != state and before[0] != PENDING:
+        if before is not None and before[0] not in (state, PENDING, REFUSED):
             raise Violation(f"its debit was {before[0]} and became {state}", payment_id)
         self._debits[payment_id] = (state, debit[1], debit[2])
         if before is not None and before[0] == state:
@@ -244,7 +249,8 @@ class Invariants:
             return
         state, instruction_id, _ = gate
         self._gates[payment_id] = state
-        if before in ("stopped", "executed", "rejected") and state != before:
+        again = before == REJECTED and state in OPEN  # tried again, or no proof after all
+        if before in ("stopped", "executed", "rejected") and state != before and not again:
             raise Violation(f"its instruction was {before} and became {state}", payment_id)
         if state in OPEN:
             if debit is None or debit[0] != PENDING:

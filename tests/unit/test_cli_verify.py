@@ -175,6 +175,19 @@ def test_what_does_not_hold_is_found_and_names_the_payment(world: World, sql: st
     assert any(each.payment_id == PAID and said in each.text for each in found), found
 
 
+def test_an_earlier_instruction_that_was_executed_after_all_is_found(world: World) -> None:
+    """The next one was rejected and the debit voided: the money has left, and only the rail's journal tells."""
+    columns = "instruction_id, payment_id, attempt, settled_by, recorded_at, rejected_at"
+    kept = "SELECT instruction_id, payment_id, 1, '', 0, 0 FROM executions"
+    world.write(f"INSERT INTO execution_attempts ({columns}) {kept}")
+    world.write("UPDATE executions SET instruction_id = 'P1-00.2', attempt = 2, state = 'rejected'")
+    world.write("UPDATE debits SET state = 'voided'")
+    world.write("UPDATE tracker_payments SET status = 'rejected'")
+    said = {each.text for each in world.found()}
+    assert "rejected, but the rail executed an earlier instruction of it" in said
+    assert not any("never recorded" in each for each in said)
+
+
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
