@@ -1,8 +1,9 @@
-# One command per task. Everything is installed into .venv; the rest of the machine is left alone.
+# One command per task. Everything is installed into .venv; what `make test` adds beyond it is said there.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+MODELLER := tests/modeller/node_modules/.package-lock.json
 
 .PHONY: help start stop demo test lint bench simulate docs clean
 
@@ -23,7 +24,25 @@ stop: $(STAMP)   ## stop the system in ./data
 demo: $(STAMP)   ## a throw-away system, a dozen payments of every outcome in both flows
 	$(BIN)/python system.py demo
 
-test: $(STAMP)   ## every test
+# The drawn workflows are opened in bpmn-js in a real browser. As root on Debian what that needs is installed when it is
+# missing; elsewhere those tests are skipped, and say what to install.
+$(MODELLER): tests/modeller/package-lock.json
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		packages=""; \
+		command -v npm > /dev/null || packages="$$packages nodejs npm"; \
+		command -v chromium > /dev/null || packages="$$packages chromium"; \
+		if [ -n "$$packages" ]; then \
+			export DEBIAN_FRONTEND=noninteractive; \
+			apt-get update -qq && apt-get install -qq --yes --no-install-recommends $$packages > /dev/null; \
+		fi; \
+	fi; \
+	if command -v npm > /dev/null; then \
+		cd tests/modeller && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; \
+	else \
+		echo "no npm: the tests that open workflows in a modeller are skipped"; \
+	fi
+
+test: $(STAMP) $(MODELLER) ## every test
 	$(BIN)/python -m pytest
 
 lint: $(STAMP)   ## ruff and mypy --strict
@@ -41,4 +60,4 @@ docs: $(STAMP)   ## regenerate docs/reference/ from the code
 	$(BIN)/python system.py docs
 
 clean:           ## forget the virtual environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) tests/modeller/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -599,6 +599,15 @@ def test_workflows_and_chains_are_listed_shown_and_drawn_from_the_code(desk: Des
         assert desk.run("workflow", "diagram", name, "--format", "svg") == 0
         assert desk.out.startswith("<svg")
         assert desk.run("workflow", "diagram", name, "--format", "mermaid") == 0
+        assert desk.run("workflow", "diagram", name, "--format", "bpmn") == 0
+        assert "<bpmndi:BPMNDiagram" in desk.out
+    assert (
+        desk.run("workflow", "diagram", "debit-first@1", "--format", "svg", "--output", str(desk.data / "a.svg")) == 0
+    )
+    assert (desk.data / "a.svg").read_text("utf-8").startswith("<svg")
+    assert desk.run("workflow", "diagram", "debit-first", "--output", str(desk.data / "no" / "a.svg")) == 1
+    assert "name another file" in desk.err
+    assert desk.run("workflow", "diagram", "debit-first@9") == 1
     assert desk.run("workflow", "diagram", "--format", "svg") == 2
     assert desk.run("workflow", "show", "nothing") == 1
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from actors.admin.command import DONE, Command, CommandFailed, Invocation
 
 _NOTHING: Final[tuple[Any, ...]] = (None, "", [], False)
-_CHAIN: Final = "choreographed-"  # the name of an order of steps, as a chain
+CHAIN: Final = "choreographed-"  # the name of an order of steps, as a chain
 
 
 def list_workflows(invocation: Invocation) -> int:
@@ -25,7 +25,7 @@ def list_workflows(invocation: Invocation) -> int:
 
 def show_workflow(invocation: Invocation) -> int:
     """Every step, or every reaction, with what it sends and what the answers mean."""
-    chosen = _chosen(invocation.arguments.name)
+    chosen = chosen_workflows(invocation.arguments.name)
 
     def render(document: dict[str, Any]) -> None:
         screen = invocation.screen
@@ -42,27 +42,6 @@ def show_workflow(invocation: Invocation) -> int:
     return DONE
 
 
-def draw_workflow(invocation: Invocation) -> int:
-    """A diagram of one or of all, as text, Mermaid or SVG."""
-    given = invocation.arguments
-    chosen = [description["name"] for description in _chosen(given.name)]
-    if given.format == "svg" and len(chosen) > 1:
-        raise CommandFailed(f"an SVG shows one of them; name it: {', '.join(chosen)}", 2)
-    drawings = {name: diagram(name, given.format) for name in chosen}
-
-    def render(drawings: dict[str, str]) -> None:
-        for name, drawing in drawings.items():
-            if len(drawings) > 1:
-                invocation.screen.say(f"{'%% ' if given.format == 'mermaid' else ''}{name}")
-            invocation.screen.say(drawing)
-            if len(drawings) > 1:
-                invocation.screen.say("")
-
-    document = {"format": given.format, "diagrams": drawings}
-    invocation.screen.show(document, lambda _: render(drawings))
-    return DONE
-
-
 def descriptions() -> list[dict[str, Any]]:
     """Every workflow and every chain as data."""
     from actors import assembly
@@ -71,22 +50,16 @@ def descriptions() -> list[dict[str, Any]]:
 
     reactions = assembly.reactions()
     orchestrated = [{"flow": "orchestrated"} | dict(each) for each in queries.workflows()]
-    chains = [chain.as_dict(_CHAIN + order, chain.chain(reactions, order)) for order in chain.orders(reactions)]
+    chains = [chain.as_dict(CHAIN + order, chain.chain(reactions, order)) for order in chain.orders(reactions)]
     return orchestrated + chains
 
 
-def diagram(name: str, format: str) -> str:
-    """One workflow or chain, drawn."""
-    from actors import assembly
-    from actors.payment.choreography import choreography_diagram
-    from actors.payment.diagram import draw
+def chosen_workflows(name: str | None) -> list[dict[str, Any]]:
+    """Those of one name, or all of them.
 
-    if name.startswith(_CHAIN):
-        return choreography_diagram(assembly.reactions(), name.removeprefix(_CHAIN), format)
-    return draw(name, format)
-
-
-def _chosen(name: str | None) -> list[dict[str, Any]]:
+    Raises:
+        CommandFailed: there is none.
+    """
     every = descriptions()
     chosen = [description for description in every if name in (None, description["name"])]
     if not chosen:
@@ -116,11 +89,6 @@ def _one_workflow(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", nargs="?", help="default: all of them")
 
 
-def _diagram_arguments(parser: argparse.ArgumentParser) -> None:
-    _one_workflow(parser)
-    parser.add_argument("--format", choices=("text", "mermaid", "svg"), default="text")
-
-
 COMMANDS = (
     Command(
         name="workflow list",
@@ -132,11 +100,5 @@ COMMANDS = (
         help="every step or reaction: commands, answers, timeouts, compensations",
         arguments=_one_workflow,
         run=show_workflow,
-    ),
-    Command(
-        name="workflow diagram",
-        help="drawn from the code",
-        arguments=_diagram_arguments,
-        run=draw_workflow,
     ),
 )

@@ -1,0 +1,125 @@
+"""Pictures from the code: of workflows and chains in every format."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from actors.admin.command import DONE, WRONG_USAGE, Command, CommandFailed, Invocation
+from actors.admin.commands.workflow import CHAIN
+
+if TYPE_CHECKING:
+    from actors.payment.definition import Workflow
+
+FORMATS = ("text", "mermaid", "svg", "bpmn")  # those of `actors.pictures.drawing`, which is slow to import
+
+
+def draw_workflow(invocation: Invocation) -> int:
+    """A diagram of one or of all."""
+    given = invocation.arguments
+    names = [given.name] if given.name else every_name()
+    alone = given.format in ("svg", "bpmn") or given.output
+    if alone and len(names) > 1 and not invocation.screen.as_json:
+        what = {"svg": "an SVG", "bpmn": "a BPMN document"}.get(given.format, "a file")
+        raise CommandFailed(f"{what} shows one of them; name it: {', '.join(names)}", WRONG_USAGE)
+    drawings = {name: diagram(name, given.format) for name in names}
+    if given.output:
+        write(Path(given.output), "\n\n".join(drawings.values()))
+        note = f"drew {names[0]} into {given.output}"
+        document = {"format": given.format, "diagrams": drawings, "output": given.output}
+        invocation.screen.show(document, lambda _: invocation.screen.say(note))
+        return DONE
+    document = {"format": given.format, "diagrams": drawings}
+    invocation.screen.show(document, lambda _: _say(invocation, drawings, given.format))
+    return DONE
+
+
+def diagram(name: str, format: str) -> str:
+    """One workflow (`NAME`, the newest version, or `NAME@VERSION`) or one chain, drawn.
+
+    Raises:
+        CommandFailed: there is none of that name.
+    """
+    from actors import assembly
+    from actors.pictures import drawing
+
+    found = find(name)
+    if isinstance(found, str):
+        return drawing.chain_diagram(assembly.reactions(), found, format)
+    return drawing.workflow_diagram(found, format)
+
+
+def find(name: str) -> Workflow | str:
+    """A version of a workflow, or the order of steps of a chain.
+
+    Raises:
+        CommandFailed: there is none of that name.
+    """
+    from actors import assembly
+    from actors.admin import chain
+    from actors.payment.workflow import WORKFLOWS
+
+    order = name.removeprefix(CHAIN)
+    if order != name and order in chain.orders(assembly.reactions()):
+        return order
+    plain, _, version = name.partition("@")
+    versions = {str(number): workflow for (known, number), workflow in WORKFLOWS.items() if known == plain}
+    newest = max(versions, key=int, default="")
+    if (version or newest) not in versions:
+        raise CommandFailed(f"there is no workflow {name}; there are {', '.join(every_name())}")
+    return versions[version or newest]
+
+
+def every_name() -> list[str]:
+    """Each version of each workflow, and each chain; a workflow of one version by its bare name."""
+    from actors import assembly
+    from actors.admin import chain
+    from actors.payment.workflow import WORKFLOWS
+
+    names = [name for name, _ in WORKFLOWS]
+    named = [f"{name}@{version}" if names.count(name) > 1 else name for name, version in WORKFLOWS]
+    return named + [CHAIN + order for order in chain.orders(assembly.reactions())]
+
+
+def write(path: Path, text: str) -> None:
+    """Put a picture into a file.
+
+    Raises:
+        CommandFailed: it can't be written.
+    """
+    try:
+        path.write_text(text + "\n", "utf-8")
+    except OSError as error:
+        raise CommandFailed(f"{path} can't be written: {error.strerror}; name another file") from error
+
+
+def _say(invocation: Invocation, drawings: dict[str, str], format: str) -> None:
+    screen = invocation.screen
+    for name, drawing in drawings.items():
+        if len(drawings) > 1:
+            screen.say(f"{'%% ' if format == 'mermaid' else ''}{name}")
+        screen.say(drawing)
+        if len(drawings) > 1:
+            screen.say("")
+
+
+def diagram_arguments(parser: argparse.ArgumentParser, formats: tuple[str, ...] = FORMATS) -> None:
+    """Format and file of a picture."""
+    parser.add_argument("--format", choices=formats, default="text")
+    parser.add_argument("--output", metavar="FILE", help="write it there instead of to standard output")
+
+
+def _one_workflow(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME[@VERSION]", nargs="?", help="a workflow or a chain; default: all of them")
+    diagram_arguments(parser)
+
+
+COMMANDS: tuple[Any, ...] = (
+    Command(
+        name="workflow diagram",
+        help="a workflow or a chain drawn from the code: as text, Mermaid, SVG or BPMN 2.0 with its layout",
+        arguments=_one_workflow,
+        run=draw_workflow,
+    ),
+)
