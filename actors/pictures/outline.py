@@ -78,11 +78,11 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Back:
-    """What is done with money that comes back afterwards."""
+    """What is done with money that comes back afterwards; without a command a person is called."""
 
-    service: str
-    command: str
     on: str
+    command: str | None
+    service: str
     booked: str
     suspended: str
 
@@ -95,7 +95,7 @@ class Process:
     version: int
     parts: tuple[Part, ...]
     stop: Stop
-    back: Back | None
+    back: Back
 
     @property
     def title(self) -> str:
@@ -120,18 +120,13 @@ def outline(workflow: Workflow) -> Process:
     """The workflow in plain words."""
     described = describe(workflow)
     stop, back = described["stop"], described["return"]
-    returned = (
-        Back(back["service"], back["command"], back["on"], back["booked"], back["suspended"])
-        if back["command"]
-        else None
-    )
     pivoted = [False]  # what comes after the pivot is repeated, never undone
     return Process(
         workflow.name,
         workflow.version,
         _parts(described["steps"], pivoted),
         Stop(stop["service"], stop["command"], workflow.gate.expiry.__name__, stop["stopped"], stop["refused"]),
-        returned,
+        Back(back["on"], back["command"], *(back.get(name, "") for name in ("service", "booked", "suspended"))),
     )
 
 

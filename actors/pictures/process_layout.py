@@ -241,7 +241,7 @@ class _Painter:
         """What may come in between, and afterwards: a box of its own for each."""
         stop, back = self._process.stop, self._process.back
         y = self._stop(stop, y) + 24
-        return self._back(back, y) if back else y - 24
+        return self._back(back, y) if back.command else self._called(back, y)
 
     def _stop(self, stop: Stop, y: int) -> int:
         on = "a person cancels" + (f", or {stop.on}" if stop.on else "")
@@ -272,25 +272,35 @@ class _Painter:
             self._turn(block, fork, end, said)
         return block.y + block.height
 
+    def _called(self, back: Back, y: int) -> int:
+        block, start = self._box("afterwards: money comes back", back.on, y)
+        x, middle = start.x + EVENT + 60, start.middle[1]
+        end = self._scene.add(s.ATTENTION_END, x, start.y, EVENT, EVENT, inside=block.id, label="needs attention",
+                              label_at=(x + EVENT + 6, middle + 4))  # fmt: skip
+        self._scene.connect(s.FLOW, start, end, [(start.x + EVENT, middle), (x, middle)], inside=block.id)
+        return block.y + block.height
+
     def _block(self, title: str, on: str, call: str, y: int) -> tuple[Shape, Shape]:
+        block, start = self._box(title, on, y)
+        x, middle = start.x + EVENT + 40, start.middle[1]
+        width = max(180, text_width(call, 14) + 24)
+        task = self._scene.add(s.TASK, x, middle - 26, width, 52, inside=block.id, lines=(call,))
+        self._scene.connect(s.FLOW, start, task, [(start.x + EVENT, middle), (x, middle)], inside=block.id)
+        return block, task
+
+    def _box(self, title: str, on: str, y: int) -> tuple[Shape, Shape]:
         scene = self._scene
         block = scene.add(s.BLOCK, LEFT - 10, y, scene.width - LEFT - 10, 156, lines=(title,))
-        middle = y + 92
-        start = scene.add(s.MESSAGE_START, LEFT + 14, middle - EVENT // 2, EVENT, EVENT, inside=block.id, message=on,
+        start = scene.add(s.MESSAGE_START, LEFT + 14, y + 92 - EVENT // 2, EVENT, EVENT, inside=block.id, message=on,
                           label=on, label_at=(LEFT + 10, y + 58))  # fmt: skip
-        x = LEFT + 14 + EVENT + 40
-        task = scene.add(
-            s.TASK, x, middle - 26, max(180, text_width(call, 14) + 24), 52, inside=block.id, lines=(call,)
-        )
-        scene.connect(s.FLOW, start, task, [(start.x + EVENT, middle), (x, middle)], inside=block.id)
-        return block, task
+        return block, start
 
     def _fork(self, block: Shape, task: Shape) -> tuple[Shape, int]:
         right, middle = task.x + task.width, task.middle[1]
         fork = self._scene.add(s.CHOICE, right + 34, middle - GATEWAY // 2, GATEWAY, GATEWAY, inside=block.id)
         self._scene.connect(s.FLOW, task, fork, [(right, middle), (fork.x, middle)], inside=block.id)
         stop, back = self._process.stop, self._process.back
-        said = (stop.stopped, stop.refused) + ((back.booked, back.suspended) if back else ())
+        said = (stop.stopped, stop.refused, back.booked, back.suspended)
         return fork, fork.x + GATEWAY + 44 + max(text_width(each) for each in said)
 
     def _turn(self, block: Shape, fork: Shape, end: Shape, label: str) -> None:

@@ -17,8 +17,8 @@ def text(process: Process) -> str:
         f"to stop it    {stop.command} → {stop.service}: {stop.stopped}, everything is undone;"
         f" {stop.refused}, it goes on",
     ]
-    if back:
-        lines.append(f"a return      {back.on}: {back.command} → {back.service}, then returned")
+    booked = f"{back.command} → {back.service}, then returned" if back.command else "needs attention"
+    lines.append(f"a return      {back.on}: {booked}")
     return "\n".join(lines)
 
 

@@ -47,7 +47,7 @@ EVERYTHING: Final = Process(
         task("Post", after_pivot=True),
     ),
     Stop("execution", "StopIt", "Expired", "Stopped", "StopRefused"),
-    Back("ledger", "BookReturn", "ReturnReceived", "ReturnBooked", "ReturnSuspended"),
+    Back("ReturnReceived", "BookReturn", "ledger", "ReturnBooked", "ReturnSuspended"),
 )  # fmt: skip
 
 
