@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from actors.aml.messages import CloseReview, ScreenBeneficiary
+from actors.approval.messages import ApprovalGranted
 from actors.directory.reaction import ANY_ORDER, On, Reactions
 from actors.disbursement.messages import PaymentInitiated
 from actors.execution.messages import ExecutionStopped
 from actors.ledger.messages import AccountDebited, CreditReserved
+from actors.vocabulary.refunds import needs_approval
 
 
-def screen_beneficiary(event: AccountDebited | PaymentInitiated | CreditReserved) -> ScreenBeneficiary | None:
+def screen_beneficiary(
+    event: AccountDebited | PaymentInitiated | CreditReserved | ApprovalGranted,
+) -> ScreenBeneficiary | None:
     """Screen the creditor of the order that the event carries."""
     facts = event.facts
     if facts is None:
@@ -25,6 +29,12 @@ def screen_beneficiary(event: AccountDebited | PaymentInitiated | CreditReserved
     )
 
 
+def screen_unless_asked(event: CreditReserved) -> ScreenBeneficiary | None:
+    """A refund that people need not approve is screened at once."""
+    facts = event.facts
+    return None if facts is None or needs_approval(facts.order.amount) else screen_beneficiary(event)
+
+
 def close_review(event: ExecutionStopped) -> CloseReview | None:
     """The gate is closed: nobody need decide any more."""
     if event.facts is None:
@@ -35,6 +45,9 @@ def close_review(event: ExecutionStopped) -> CloseReview | None:
 REACTIONS: Reactions = {
     "debit-first": (On(AccountDebited, ScreenBeneficiary, screen_beneficiary),),
     "screen-first": (On(PaymentInitiated, ScreenBeneficiary, screen_beneficiary),),
-    "refund": (On(CreditReserved, ScreenBeneficiary, screen_beneficiary),),
+    "refund": (
+        On(CreditReserved, ScreenBeneficiary, screen_unless_asked),
+        On(ApprovalGranted, ScreenBeneficiary, screen_beneficiary),
+    ),
     ANY_ORDER: (On(ExecutionStopped, CloseReview, close_review),),
 }

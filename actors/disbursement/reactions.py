@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from actors.aml.messages import ReviewOverdue
+from actors.approval.messages import ApprovalOverdue
 from actors.directory.reaction import ANY_ORDER, On, Reactions
 from actors.disbursement.messages import EndPayment, RefuseCancellation
 from actors.disbursement.model import CANCELLED, COMPLETED, NEEDS_ATTENTION, REJECTED, RETURNED
@@ -46,7 +47,7 @@ def returned(event: ReturnBooked) -> EndPayment | None:
     return EndPayment(order=event.facts.order, status=RETURNED, reason=event.reason) if event.facts else None
 
 
-def stuck(event: ExecutionInDoubt | ReviewOverdue) -> EndPayment | None:
+def stuck(event: ExecutionInDoubt | ReviewOverdue | ApprovalOverdue) -> EndPayment | None:
     """A payment under way needs a person; one that has ended meanwhile does not."""
     return EndPayment(order=event.facts.order, status=NEEDS_ATTENTION, reason=event.reason) if event.facts else None
 
@@ -78,6 +79,7 @@ REACTIONS: Reactions = {
     "refund": (
         On(CreditPosted, EndPayment, completed),
         On(CreditRefused, EndPayment, rejected),
+        On(ApprovalOverdue, EndPayment, stuck),
         On(CreditVoided, EndPayment, voided),
         On(CreditWithheld, EndPayment, contradicted),
         On(CreditVoidRefused, EndPayment, contradicted),

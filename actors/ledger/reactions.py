@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from actors.aml.messages import BeneficiaryBlocked, BeneficiaryCleared
+from actors.approval.messages import ApprovalDenied
 from actors.directory.reaction import On, Reactions
 from actors.disbursement.messages import PaymentInitiated
 from actors.execution.messages import ExecutionRejected, ExecutionStopped, PaymentExecuted, ReturnReceived
@@ -78,7 +79,7 @@ def post_credit(event: PaymentExecuted) -> PostCredit | None:
     return None if facts is None else PostCredit(credit_id=facts.order.payment_id, facts=facts)
 
 
-def void_credit(event: ExecutionRejected | BeneficiaryBlocked) -> VoidCredit | None:
+def void_credit(event: ExecutionRejected | BeneficiaryBlocked | ApprovalDenied) -> VoidCredit | None:
     """Proven not to have come, or never to be asked for: what was set aside is free again."""
     facts = event.facts
     return None if facts is None else VoidCredit(credit_id=facts.order.payment_id, reason=event.reason, facts=facts)
@@ -107,6 +108,7 @@ REACTIONS: Reactions = {
         On(PaymentInitiated, ReserveCredit, reserve_credit),
         On(PaymentExecuted, PostCredit, post_credit),
         On(ExecutionRejected, VoidCredit, void_credit),
+        On(ApprovalDenied, VoidCredit, void_credit),
         On(BeneficiaryBlocked, VoidCredit, void_credit),
         On(ExecutionStopped, VoidCredit, void_stopped_credit),
     ),

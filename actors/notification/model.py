@@ -48,7 +48,7 @@ def letter(ending: str, party: str, order: PaymentOrder, reason: Reason | None, 
 
     The creditor isn't told why the payer couldn't pay, and nobody what a watchlist says.
     """
-    subject, first, *rest = _TEXTS[ending, party]
+    subject, first, *rest = (_TEXTS if order.refund is None else _REFUND_TEXTS)[ending, party]
     payer = one_line(debtor_name) or f"the holder of account {order.debtor_account}"
     words = {
         "amount": str(order.amount),
@@ -81,10 +81,14 @@ def _in_words(reason: Reason | None) -> str:
 
 
 def _references(order: PaymentOrder, party: str) -> str:
+    own = ("From", order.debtor_account if party == DEBTOR else "")
+    other = ("To", f"{one_line(order.creditor.name)}, {one_line(order.creditor.account)}")
+    if order.refund is not None:
+        own, other = ("From", other[1]), ("To", own[1])
     lines = [
         ("Amount", str(order.amount)),
-        ("From", order.debtor_account if party == DEBTOR else ""),
-        ("To", f"{one_line(order.creditor.name)}, {one_line(order.creditor.account)}"),
+        own,
+        other,
         ("For", one_line(order.remittance)),
         ("Your reference", one_line(order.end_to_end_id)),
         ("UETR", order.uetr),
@@ -135,5 +139,37 @@ _TEXTS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
         "Payment of {amount} to {creditor} delayed",
         "your payment of {amount} to {creditor} has not gone through as usual, and a person is looking at it.",
         "You need not do anything: we write again as soon as it has ended. Please don't pay a second time.",
+    ),
+}
+_REFUND_TEXTS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+    ("completed", DEBTOR): (
+        "Refund of {amount} from {creditor} completed",
+        "{amount} of your payment to {creditor} has been given back to you.",
+        "It is on your account again.",
+    ),
+    ("completed", CREDITOR): (
+        "Refund of {amount} to {payer}",
+        "{amount} of the payment from {payer} to you has been given back.",
+    ),
+    ("rejected", DEBTOR): (
+        "Refund of {amount} from {creditor} rejected",
+        "we are sorry: {amount} of your payment to {creditor} could not be given back. The reason: {reason}.",
+    ),
+    ("rejected", CREDITOR): (
+        "Refund of {amount} to {payer} could not be made",
+        "a refund of {amount} to {payer} could not be made. Nothing has been taken from your account for it.",
+    ),
+    ("cancelled", DEBTOR): (
+        "Refund of {amount} from {creditor} cancelled",
+        "the refund of {amount} of your payment to {creditor} was cancelled, as requested: {reason}.",
+    ),
+    ("cancelled", CREDITOR): (
+        "Refund of {amount} to {payer} cancelled",
+        "a refund of {amount} to {payer} was cancelled. Nothing has been taken from your account for it.",
+    ),
+    ("needs_attention", DEBTOR): (
+        "Refund of {amount} from {creditor} delayed",
+        "your refund of {amount} from {creditor} has not gone through as usual, and a person is looking at it.",
+        "You need not do anything: we write again as soon as it has ended.",
     ),
 }

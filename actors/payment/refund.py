@@ -8,6 +8,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from actors.approval.messages import (
+    ApprovalDenied,
+    ApprovalGranted,
+    ApprovalOverdue,
+    ApprovalRequested,
+    ApprovalWithdrawn,
+    RequestApproval,
+    WithdrawApproval,
+)
 from actors.execution.messages import (
     ExecutePayment,
     ExecutionContradicted,
@@ -28,10 +37,12 @@ from actors.ledger.messages import (
     ReserveCredit,
     VoidCredit,
 )
-from actors.payment.definition import Step, Workflow
+from actors.payment.definition import Choice, Step, Workflow
+from actors.payment.facts import amount_over
 from actors.payment.stanzas import ENDINGS, SCREEN, STOP, ask_rail, minutes, seconds
 from actors.vocabulary.order import PaymentOrder, RefundOf, turned_round
 from actors.vocabulary.reason import Reason
+from actors.vocabulary.refunds import APPROVAL_OVER
 
 
 class NoRefund(ValueError):
@@ -53,6 +64,22 @@ def reserve_credit(order: PaymentOrder) -> ReserveCredit:
 def void_credit(order: PaymentOrder, reason: Reason, ending: str) -> VoidCredit:
     """Give up what was set aside, or see to it that it never is."""
     return VoidCredit(credit_id=order.payment_id, reason=reason, ending=ending)
+
+
+def request_approval(order: PaymentOrder) -> RequestApproval:
+    """May so much be given back?"""
+    return RequestApproval(
+        approval_id=order.payment_id,
+        amount=order.amount,
+        debtor_account=order.debtor_account,
+        creditor_name=order.creditor.name,
+        why=f"{order.remittance} over the limit",
+    )
+
+
+def withdraw_approval(order: PaymentOrder, reason: Reason, ending: str) -> WithdrawApproval:
+    """Nobody needs to decide about this refund any more."""
+    return WithdrawApproval(approval_id=order.payment_id, reason=reason.text)
 
 
 def execute_refund(order: PaymentOrder) -> ExecutePayment:
@@ -95,6 +122,20 @@ RESERVE: Final = Step(
     undone=CreditVoided,
     undo_refused=CreditVoidRefused,
 )
+APPROVE: Final = Step(
+    "approve-refund",
+    to="approval",
+    command=request_approval,
+    done=ApprovalGranted,
+    refused=ApprovalDenied,
+    waits_for_person=ApprovalRequested,
+    overdue=ApprovalOverdue,
+    timeout=seconds(30),
+    retries=2,
+    compensation=withdraw_approval,
+    undone=ApprovalWithdrawn,
+    undo_when_done=False,  # what people have agreed to stays agreed; only an open question is withdrawn
+)
 EXECUTE: Final = Step(
     "execute-refund",
     to="execution",
@@ -124,6 +165,11 @@ REFUND: Final = Workflow(
     version=1,
     steps=(
         RESERVE,
+        Choice(
+            "large-refund",
+            on=amount_over(others=True, **APPROVAL_OVER),
+            cases={True: (APPROVE,), False: ()},
+        ),
         SCREEN,
         EXECUTE,
         POST,

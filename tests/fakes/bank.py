@@ -19,6 +19,7 @@ import structlog
 
 from actors import assembly
 from actors.aml.messages import DecideReview
+from actors.approval.messages import DecideApproval
 from actors.directory import log
 from actors.disbursement.messages import CancelPayment, PaymentAccepted, RefundPayment, SubmitPayment
 from actors.disbursement.store import order_in
@@ -211,6 +212,11 @@ class Bank:
         """A person's decision about the payment's case."""
         command = DecideReview(case_id=self.case(payment_id), decision=decision, reason="looked at the passport")
         return self.cell.tell("aml", command, payment_id=payment_id)
+
+    def approve(self, payment_id: str, by: str, *, yes: bool = True) -> Message:
+        """A person's word on a payment that waits for approval."""
+        command = DecideApproval(approval_id=payment_id, by=by, approve=yes, reason="looked at the receipt")
+        return self.cell.tell("approval", command, payment_id=payment_id)
 
     def deposit(self, account_id: str, amount: int) -> Message:
         """Money from outside."""

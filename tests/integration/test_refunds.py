@@ -171,6 +171,58 @@ def test_a_held_refund_is_decided_by_a_person(decision: str, status: str, way: W
         assert bank.credit(refund_id) == ("posted" if status == "completed" else "voided")
 
 
+LARGE = 50_001  # cents: over the limit of 500 EUR
+
+
+@both_flows
+@pytest.mark.parametrize(
+    ("words", "status", "reason"),
+    [
+        ((True, True), "completed", ""),
+        ((True, False), "rejected", "DS02"),
+        ((False,), "rejected", "DS02"),
+        ((), "cancelled", "CUST"),
+    ],
+)
+def test_a_large_refund_waits_for_people(
+    words: tuple[bool, ...], status: str, reason: str, way: Way, tmp_path: Path
+) -> None:
+    """Two different people agree; one who does not ends it; cancelled, nobody is asked any more."""
+    with Bank(tmp_path, way) as bank:
+        bank.open_account()
+        payment_id = paid(bank, amount=LARGE)
+        small, refund_id = bank.refund(payment_id, 1), bank.refund(payment_id, LARGE - 1)
+        bank.rest()
+        assert bank.status(small) == "completed"
+        large = bank.refund(paid(bank, amount=LARGE))
+        bank.rest()
+        assert (bank.status(refund_id), bank.status(large)) == ("completed", "held")
+        assert "RequestApproval" not in bank.story(refund_id)
+        assert bank.journal(large) is None
+        for word, name in zip(words, ("Ada", "Grace"), strict=False):
+            bank.approve(large, name, yes=word)
+        if not words:
+            bank.cancel(large)
+        bank.rest()
+        assert (bank.status(large), bank.reason(large)[0]) == (status, reason)
+        assert bank.credit(large) == ("posted" if status == "completed" else "voided")
+        assert bank.cell.ask("SELECT count(*) FROM approvals WHERE status = 'open'") == [(0,)]
+
+
+@both_flows
+def test_an_approval_that_is_overdue_calls_a_person_and_can_still_be_given(way: Way, tmp_path: Path) -> None:
+    """Time alone neither approves nor denies."""
+    with Bank(tmp_path, way, approval={"review_seconds": 60}) as bank:
+        bank.open_account()
+        refund_id = bank.refund(paid(bank, amount=LARGE))
+        bank.pass_time(120)
+        assert bank.status(refund_id) == "needs_attention"
+        for name in ("Ada", "Grace"):
+            bank.approve(refund_id, name)
+        bank.rest()
+        assert bank.status(refund_id) == "completed"
+
+
 @both_flows
 @pytest.mark.parametrize("executed", [True, False])
 def test_a_refund_in_doubt_is_settled_by_a_person(executed: bool, way: Way, tmp_path: Path) -> None:

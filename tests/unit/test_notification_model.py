@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from actors.notification.mail import BadAddress, compose
 from actors.notification.messages import SendMail
 from actors.notification.model import CREDITOR, DEBTOR, PARTIES, letter, message_id, one_line
+from actors.vocabulary.order import RefundOf
 from actors.vocabulary.reason import Reason
 from tests.fakes.orders import an_order
 
@@ -132,3 +134,17 @@ def test_text_that_is_no_address_is_refused(address: str) -> None:
     """The payment's timeline then says that the mail failed, and why."""
     with pytest.raises(BadAddress, match="no mail address"):
         compose(task(address=address), "payments@paysaga.example", NOW)
+
+
+@pytest.mark.parametrize("party", [DEBTOR, CREDITOR])
+def test_a_refund_is_called_a_refund_and_its_money_comes_from_the_creditor(party: str) -> None:
+    """Nobody should think that he has paid, or was paid, a second time."""
+    order = an_order()
+    of = RefundOf(
+        payment_id="P0-00", amount=order.amount, created_at=order.created_at, until=order.created_at, reason=BROKE
+    )
+    for ending in ("completed", "rejected", "cancelled"):
+        written = letter(ending, party, replace(order, refund=of), BROKE, "Muster AG")
+        assert written.subject.startswith("Refund of ")
+        assert "From:           " + order.creditor.name in written.text
+        assert (order.debtor_account in written.text) == (party == DEBTOR)
