@@ -221,6 +221,20 @@ def test_a_payment_at_the_bank_is_not_cancelled_and_one_in_doubt_is_settled(shop
     shop.payment_when(payment_id, "rejected")
 
 
+@pytest.mark.parametrize("flow", ["orchestrated", "choreographed"])
+def test_a_payment_is_refunded_in_parts(shop: Shop, flow: str) -> None:
+    """The refund names its payment, the payment its refunds; more than is left is rejected with exit status 3."""
+    payment_id = json.loads(shop.pay("TEST-OK").stdout)["payment_id"]
+    line = ("refund", payment_id, "--reason", "it came back", "--flow", flow, "--wait", "--json")
+    part = shop.run(*line, "--amount", "4", "--key", f"part-{flow}")
+    refund = json.loads(part.stdout)
+    assert (part.returncode, refund["status"], refund["refund_of"]) == (0, "completed", payment_id)
+    assert json.loads(shop.run(*line, "--amount", "4", "--key", f"part-{flow}").stdout)["duplicate"] is True
+    assert shop.run(*line).returncode == 3
+    found = [(each["amount"], each["status"]) for each in shop.json("payment", payment_id)["refunds"]]
+    assert found == [("4.00", "completed"), ("10.00", "rejected")]
+
+
 def test_a_list_is_swapped_in_while_running(shop: Shop, tmp_path: Path) -> None:
     """The next payment is screened against it."""
     file = tmp_path / "extra.csv"

@@ -21,6 +21,7 @@ from actors.disbursement.messages import (
     CancelPayment,
     OrderRefused,
     PaymentAccepted,
+    RefundPayment,
     RegisterBatch,
     SubmitPayment,
 )
@@ -37,7 +38,7 @@ from actors.messaging.system_messages import (
 )
 from actors.runtime.retries import Retries
 from actors.vocabulary.money import Money
-from actors.vocabulary.slots import slot_of
+from actors.vocabulary.slots import slot_in, slot_of
 from system import process_plan
 from tests.fakes.client import FakeClient
 from tests.fakes.runtime_tables import saying
@@ -196,6 +197,36 @@ def test_a_payment_as_json_has_the_documented_fields(desk: Desk) -> None:
     }  # fmt: skip
     assert set(document["creditor"]) == {"name", "account", "country", "email", "date_of_birth"}
     assert (document["reason"], document["amount"]) == ("AM04", "12.50")
+
+
+def test_a_refund_is_asked_for_where_its_payment_lives(desk: Desk) -> None:
+    """In the payment's currency; waited for, it ends with what became of the refund."""
+    with_payment(desk, "completed")
+    desk.client.answers[RefundPayment] = PaymentAccepted(payment_id=PAYMENT, idempotency_key="k")
+    line = ("refund", PAYMENT, "--amount", "2.5", "--reason", "it came back", "--key", "k", "--flow", "choreographed")
+    assert desk.run(*line, "--wait") == 0
+    target, slot, message = desk.client.asked[0]
+    assert (target, slot) == ("disbursement", slot_in(PAYMENT))
+    assert message == RefundPayment(
+        idempotency_key="k", payment_id=PAYMENT, amount=Money(250, "EUR"), reason="it came back", flow="choreographed"
+    )
+    assert set(desk.json(*line)) >= {"payment_id", "status", "duplicate", "refund_of", "refunds"}
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ((PAYMENT, "--reason", " "), "reason is empty"),
+        ((PAYMENT, "--reason", "x", "--amount", "0"), "must be more than zero"),
+        (("P9-00", "--reason", "x"), "there is no payment P9-00"),
+    ],
+)
+def test_a_refund_that_can_not_be_is_not_asked_for(desk: Desk, more: tuple[str, ...], says: str) -> None:
+    """One sentence, before anything is sent."""
+    with_payment(desk, "completed")
+    assert desk.run("refund", *more) == 1
+    assert says in desk.err
+    assert not desk.client.asked
 
 
 def test_a_known_key_is_called_a_duplicate(desk: Desk) -> None:
