@@ -28,6 +28,7 @@ def cancel(invocation: Invocation) -> int:
         reply = client.request(command, "disbursement", slot, kind=OPERATOR)
         if not isinstance(reply, CancellationTaken):
             raise CommandFailed(error_of(reply))
+        _must_run(invocation, given.payment_id)
         ended = client.wait(given.payment_id, _CANCEL_SECONDS, types=_CANCELLED_OR_NOT)
     document = {"payment_id": given.payment_id, "status": _became(invocation, given.payment_id, ended)}
     if document["status"] != "cancelled":
@@ -66,6 +67,16 @@ _CANCELLED_OR_NOT: Final = (
     "PaymentRejected",
     "PaymentReturned",
 )
+
+
+def _must_run(invocation: Invocation, payment_id: str) -> None:
+    """A paused payment takes the wish when it is resumed: nobody should wait for that here."""
+    with invocation.reading() as reading:
+        payment = reading.payment_without_timeline(payment_id)
+    if payment and payment["paused"]:
+        raise CommandFailed(
+            f"{payment_id} is paused: the wish to cancel it waits with the rest; let it go on with resume {payment_id}"
+        )
 
 
 def _became(invocation: Invocation, payment_id: str, waited: str | None) -> str:
