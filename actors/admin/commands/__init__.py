@@ -6,6 +6,7 @@ from actors.admin.command import Command, Group
 from actors.admin.commands import (
     accounts,
     backups,
+    compare,
     decisions,
     directory,
     drills,
@@ -49,4 +50,5 @@ COMMANDS: tuple[Command, ...] = (
     *simulation.COMMANDS,
     *backups.COMMANDS,
     *drills.COMMANDS,
+    *compare.COMMANDS,
 )
