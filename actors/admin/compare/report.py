@@ -20,7 +20,8 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 h1 { font-size: 1.6rem; margin-bottom: 0; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .4rem; }
 p.note, .faint { color: var(--faint); } p.note { margin: .2rem 0 .8rem; max-width: 46rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1.4rem 2.4rem; }
-svg { width: 100%; max-width: 30rem; height: auto; overflow: visible; } svg text { font: 13px system-ui, sans-serif; fill: var(--ink); }
+svg { width: 100%; max-width: 30rem; height: auto; overflow: visible; }
+svg text { font: 13px system-ui, sans-serif; fill: var(--ink); }
 svg text.title { font-weight: 600; } svg text.faint { fill: var(--faint); }
 svg rect.one { fill: var(--one); } svg rect.other { fill: var(--other); }
 svg .edge { fill: none; opacity: .75; } svg .edge.one { stroke: var(--one); } svg .edge.other { stroke: var(--other); }
@@ -117,12 +118,9 @@ def _changes(document: dict[str, Any]) -> str:
         " blank ones, comments and docstrings. What every variant uses is no price of either flow and is not counted."
     )
     charts = [
-        bars(f"{change['change']}: lines",
-             [(flow, change[flow]["lines_added"] + change[flow]["lines_removed"],
-               f"{change[flow]['lines_added'] + change[flow]['lines_removed']} in {len(change[flow]['files'])} file(s)")
-              for flow in FLOWS])
+        bars(f"{change['change']}: lines", [(flow, *_lines(change[flow])) for flow in FLOWS])
         for change in document["changes"]
-    ]  # fmt: skip
+    ]
     files = [(change["change"], flow, ", ".join(change[flow]["files"])) for change in document["changes"]
              for flow in FLOWS]  # fmt: skip
     columns = ("change", "flow", ">services", ">files", ">lines", ">functions", ">imports")
@@ -132,6 +130,11 @@ def _changes(document: dict[str, Any]) -> str:
         _table(columns, table.touched(document)),
         _table(("change", "flow", "files"), files),
     )  # fmt: skip
+
+
+def _lines(of: dict[str, Any]) -> tuple[int, str]:
+    lines, files = of["lines_added"] + of["lines_removed"], len(of["files"])
+    return lines, f"{lines} in {files} file{'' if files == 1 else 's'}"
 
 
 def _stuck(document: dict[str, Any]) -> str:
