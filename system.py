@@ -23,7 +23,7 @@ def process_plan(settings: Settings, data: Path) -> ProcessPlan:
     """How many processes the settings ask for, and how they are watched.
 
     Raises:
-        BadSettings: a process is named that there is not.
+        BadSettings: a process is named that there is not, or a workflow.
     """
     from actors.runtime.control import ProcessPlan
     from actors.runtime.supervision import SupervisionSpec
@@ -55,7 +55,23 @@ def process_plan(settings: Settings, data: Path) -> ProcessPlan:
         plan.children()
     except ValueError as error:
         raise BadSettings(str(error)) from error
+    _must_be_offered(settings.disbursement.workflow)
     return plan
+
+
+def _must_be_offered(workflow: str) -> None:
+    """See that new payments can run on the configured workflow; the default, which is shipped, is not looked for."""
+    from config.settings import BadSettings, DisbursementSettings
+
+    if workflow == DisbursementSettings().workflow:
+        return
+    from actors.assembly import offers
+    from actors.vocabulary.offers import NotOffered
+
+    try:
+        offers().must_have(workflow)
+    except NotOffered as error:
+        raise BadSettings(f"setting disbursement.workflow: {error}") from error
 
 
 if __name__ == "__main__":

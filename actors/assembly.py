@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from actors.directory import log
-from actors.directory.reaction import Reactions
+from actors.directory.reaction import ANY_ORDER, Reactions
 from actors.messaging import codec, system_messages
+from actors.messaging.envelope import CHOREOGRAPHED, ORCHESTRATED
 from actors.runtime.core import CellCore, Hosting
 from actors.runtime.service import Service, Worker
 from actors.store.placement import Placement, establish
 from actors.store.session import Sealed
 from actors.topology import SERVICES, placed
+from actors.vocabulary.offers import Offer, Offers
 from config.settings import Settings
 
 FAMILIES: Final = (("payment/", "payment", "saga:PaymentSaga"),)  # prefix, parent, class
@@ -61,6 +64,25 @@ def families() -> tuple[tuple[str, type[Service], str], ...]:
     return tuple(found)
 
 
+@cache
+def offers() -> Offers:
+    """Every workflow that a payment may run on: the orchestrated ones, and the orders that reactions make."""
+    found: list[Offer] = []
+    workflow, definition = _module("payment", "workflow"), _module("payment", "definition")
+    if workflow is not None:
+        for each in workflow.WORKFLOWS.values():
+            parts = definition.all_parts(each.steps)
+            found.append(Offer(ORCHESTRATED, each.name, each.version, any(_waits_for_a_date(part) for part in parts)))
+    orders = dict.fromkeys(order for name in SERVICES if name != "payment" for order in reactions().get(name, ()))
+    found += [Offer(CHOREOGRAPHED, order, 1) for order in orders if order != ANY_ORDER]
+    return Offers(tuple(found))
+
+
+def _waits_for_a_date(part: Any) -> bool:
+    definition = _module("payment", "definition")
+    return isinstance(part, definition.WaitUntil) and not isinstance(part.until, definition.Window)
+
+
 def sealed() -> tuple[Sealed, ...]:
     """The tables whose rows are only ever added: the log's, and what a service's store names `SEALED`."""
     stores = [_module(name, "store") for name in SERVICES]
@@ -76,7 +98,7 @@ def hosting(settings: Settings, cell: str, where: Placement | None = None) -> Ho
         module = _module(name, room) if room and (where is None or where.hosts(cell, name)) else None
         if module is not None:
             workers.append(getattr(module, cls).for_cell(settings, cell))
-    return Hosting(services(), families(), reactions(), tuple(workers), REPLAYABLE)
+    return Hosting(services(), families(), reactions(), tuple(workers), REPLAYABLE, offers())
 
 
 def preload() -> None:

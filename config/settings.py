@@ -188,8 +188,11 @@ class DisbursementSettings(Section):
     flow: Literal["orchestrated", "choreographed"] = Field(
         default="orchestrated", description="the flow of an order that names none"
     )
-    workflow: Literal["debit-first", "screen-first"] = Field(
-        default="debit-first", description="the order of steps of new payments, in both flows"
+    workflow: str = Field(
+        default="debit-first",
+        pattern=r"^[a-z][a-z0-9-]*(@[1-9][0-9]{0,5})?$",
+        description="what new payments run on unless their order says otherwise: a workflow's name, in its newest"
+        " version, or name@version",
     )
     refund_days: float = Field(
         default=180, gt=0, description="how long after a payment was accepted a refund of it may be asked for"

@@ -55,6 +55,8 @@ def order_from(given: Arguments, key: str) -> SubmitPayment:
         end_to_end_id=given.end_to_end_id,
         remittance=given.remittance,
         flow=given.flow,
+        execution_date=given.execution_date,
+        workflow=given.workflow,
     )
 
 
@@ -162,6 +164,7 @@ def just_received(order: SubmitPayment, payment_id: str) -> dict[str, Any]:
         "currency": order.amount.currency,
         "created_at": now,
         "updated_at": now,
+        "execution_date": order.execution_date,
         "refund_of": None,
         "refunds": [],
     }

@@ -106,7 +106,7 @@ class Reading:
         from actors.tracker import queries
 
         payment = self._first(lambda reader: queries.payment(reader, payment_id))
-        return None if payment is None else self._with_refunds(self._with_pauses([payment])[0])
+        return None if payment is None else self._with_order(self._with_pauses([payment])[0])
 
     def _with_pauses(self, payments: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Each with `paused`: by whom, when and why, or None."""
@@ -143,13 +143,14 @@ class Reading:
             total.update(read(reader))
         return dict(total)
 
-    def _with_refunds(self, payment: dict[str, Any]) -> dict[str, Any]:
-        """The payment with `refund_of`, what it gives back if it is a refund, and the `refunds` asked for of it."""
-        from actors.disbursement.queries import refund_of, refunds_of
+    def _with_order(self, payment: dict[str, Any]) -> dict[str, Any]:
+        """The payment with `execution_date`, `refund_of` (what it gives back) and the `refunds` asked for of it."""
+        from actors.disbursement.queries import execution_date_of, refund_of, refunds_of
 
         payment_id, readers = str(payment["payment_id"]), self.readers.values()
         refunds = [refund_id for reader in readers for refund_id in refunds_of(reader, payment_id)]
         return payment | {
+            "execution_date": next(filter(None, (execution_date_of(reader, payment_id) for reader in readers)), None),
             "refund_of": next(filter(None, (refund_of(reader, payment_id) for reader in readers)), None),
             "refunds": [self._refund(refund_id) for refund_id in refunds],
         }

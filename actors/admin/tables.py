@@ -74,6 +74,7 @@ def payment_page(screen: Screen, payment: dict[str, Any]) -> None:
             ("born", creditor["date_of_birth"]),
             ("email", creditor["email"]),
             ("remittance", payment["remittance"]),
+            ("not before", payment.get("execution_date")),
             ("flow", _flow(payment)),
             ("key", payment["idempotency_key"] + (" (known before)" if payment.get("duplicate") else "")),
             ("end to end", payment["end_to_end_id"]),

@@ -37,12 +37,12 @@ from actors.messaging.envelope import CHOREOGRAPHED
 from actors.messaging.message import Event, Message
 from actors.messaging.system_messages import Await
 from actors.runtime.service import CellContext, Handler, Service, Turn
+from actors.vocabulary.offers import NotOffered, Offer
 from actors.vocabulary.operators import CANCEL, OperatorRules
 from actors.vocabulary.order import Creditor, PaymentFacts, PaymentOrder
 from actors.vocabulary.reason import NARRATIVE, Reason
 from actors.vocabulary.slots import slot_in, slot_of
 
-WORKFLOW_VERSION = 1
 UNSAID = Reason(NARRATIVE, "no reason was given")
 
 
@@ -59,6 +59,8 @@ class Disbursement(Service):
         self.slots = context.slots
         self.flow = context.settings.disbursement.flow
         self.workflow = context.settings.disbursement.workflow
+        self.offers = context.offers
+        self._chosen: dict[tuple[str, str], Offer] = {}
         self.refund_period = timedelta(days=context.settings.disbursement.refund_days)
         self.rules = OperatorRules(context.settings.operators.names, context.settings.operators.four_eyes)
 
@@ -72,9 +74,19 @@ class Disbursement(Service):
             turn.answer(OrderRefused(idempotency_key=key, error="; ".join(errors)))
             return
         digest = model.digest(command)
+        client, message_id = turn.envelope.sender, turn.envelope.message_id
+        flow = command.flow or self.flow
+        try:
+            offer = self._offer(command, flow, turn)
+        except NotOffered as refusal:
+            # An order that was accepted stays so, whatever has become too late or is no longer offered since.
+            if self.store.claimed(key) is None:
+                turn.answer(OrderRefused(idempotency_key=key, error=str(refusal)))
+            else:
+                self._repeat(key, digest, message_id, client, command.wait_for, turn)
+            return
         slot = slot_of(command.debtor_account)
         payment_id = turn.new_id("P", slot)
-        client, message_id = turn.envelope.sender, turn.envelope.message_id
         if not self.store.claim(key, digest, payment_id, message_id):
             self._repeat(key, digest, message_id, client, command.wait_for, turn)
             return
@@ -93,15 +105,31 @@ class Disbursement(Service):
             end_to_end_id=command.end_to_end_id or payment_id,
             uetr=turn.new_uuid(),
             remittance=command.remittance,
-            flow=command.flow or self.flow,
-            workflow=self.workflow,
-            workflow_version=WORKFLOW_VERSION,
+            flow=flow,
+            workflow=offer.name,
+            workflow_version=offer.version,
             batch_id=command.batch_id,
             created_at=turn.now,
+            execution_date=command.execution_date,
         )
         turn.send("disbursement", StartPayment(order=order), slot=slot, payment_id=payment_id)
         turn.answer(PaymentAccepted(payment_id=payment_id, idempotency_key=key))
         _wait(command.wait_for, payment_id, client, turn)
+
+    def _offer(self, command: SubmitPayment, flow: str, turn: Turn) -> Offer:
+        """The workflow that the order runs on: the one it asks for, or the configured one.
+
+        Raises:
+            NotOffered: it can't have that one, or not at the date it wants.
+        """
+        wanted, day = command.workflow or self.workflow, command.execution_date
+        if day is None and (offer := self._chosen.get((flow, wanted))):
+            return offer
+        if errors := model.when_errors(command, turn.now.date()):
+            raise NotOffered("; ".join(errors))
+        offer = self.offers.for_order(flow, wanted, day)
+        self._chosen[flow, wanted] = offer
+        return offer
 
     def _repeat(
         self, key: str, digest: bytes, message_id: str, client: str, wait_for: tuple[str, ...], turn: Turn
@@ -125,6 +153,7 @@ class Disbursement(Service):
         known = self.store.order(payment_id)
         original = known[0] if known else None
         error = "; ".join(refunds.form_errors(command)) or refunds.why_not(payment_id, original, command)
+        flow = command.flow or self.flow
         if original is None or error:
             turn.answer(OrderRefused(idempotency_key=key, error=error))
             return
@@ -133,7 +162,8 @@ class Disbursement(Service):
             original,
             refund_id=turn.new_id("P", slot_in(payment_id)),
             uetr=turn.new_uuid(),
-            flow=command.flow or self.flow,
+            flow=flow,
+            version=self.offers.find(flow, refunds.WORKFLOW).version,
             period=self.refund_period,
             now=turn.now,
         )

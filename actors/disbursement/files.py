@@ -31,6 +31,8 @@ OPTIONAL: Final = (
     "end_to_end_id",
     "remittance",
     "flow",
+    "execution_date",
+    "workflow",
 )
 COLUMNS: Final = REQUIRED + OPTIONAL
 LONGEST_LINE: Final = 1 << 20  # characters; what is longer is no order
@@ -65,7 +67,8 @@ def read_orders(path: Path, *, flow: str | None = None, batch_id: str | None = N
 
 def order_of(values: Values, *, flow: str | None = None, batch_id: str | None = None) -> SubmitPayment | str:
     """The order that these texts (in the order of `COLUMNS`, "" where not given) describe, or what is wrong."""
-    key, debtor, name, account, amount, currency, country, email, born, end_to_end, remittance, own_flow = values
+    key, debtor, name, account, amount, currency, country, email, born, end_to_end, remittance, *own = values
+    own_flow, execution_date, workflow = own
     error = ""
     try:
         money = parse_money(amount, currency)
@@ -85,6 +88,8 @@ def order_of(values: Values, *, flow: str | None = None, batch_id: str | None = 
         remittance=remittance,
         flow=own_flow or flow,
         batch_id=batch_id,
+        execution_date=execution_date or None,
+        workflow=workflow or None,
     )
     errors = model.form_errors(order)
     if not (error or errors):

@@ -35,6 +35,8 @@ class SubmitPayment(Command):
     flow: str | None = None  # None: the configured default
     batch_id: str | None = None
     wait_for: tuple[str, ...] = ()
+    execution_date: str | None = None  # the day (UTC) before which it is not paid; None: at once
+    workflow: str | None = None  # `name` or `name@version`; None: the configured one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

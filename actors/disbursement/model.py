@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -30,6 +30,8 @@ LONGEST_TEXT: Final = 140
 DIGEST_BYTES: Final = 16
 LONGEST_ACCOUNT_ID: Final = 34
 LONGEST_END_TO_END_ID: Final = 35
+LONGEST_WORKFLOW: Final = 60
+LONGEST_AHEAD: Final = timedelta(days=366)
 
 # ISO 3166-1 alpha-2, and XK, which banks use for Kosovo.
 _COUNTRIES = (
@@ -120,13 +122,17 @@ def _optional_errors(order: SubmitPayment) -> list[str]:
     if order.creditor_email is not None:
         errors += _email_errors(order.creditor_email)
     if order.creditor_date_of_birth is not None:
-        errors += _date_errors(order.creditor_date_of_birth)
+        errors += _date_errors("creditor_date_of_birth", order.creditor_date_of_birth, "1970-12-31")
     if order.end_to_end_id is not None:
         errors += _short_text_errors("end_to_end_id", order.end_to_end_id, LONGEST_END_TO_END_ID)
     if order.flow is not None:
         errors += flow_errors(order.flow)
     if order.batch_id is not None:
         errors += text_errors("batch_id", order.batch_id)
+    if order.execution_date is not None:
+        errors += _date_errors("execution_date", order.execution_date, "2030-12-31")
+    if order.workflow is not None:
+        errors += _short_text_errors("workflow", order.workflow, LONGEST_WORKFLOW)
     return errors
 
 
@@ -136,24 +142,28 @@ def form_error(order: SubmitPayment) -> str:
 
 
 def digest(order: SubmitPayment) -> bytes:
-    """Sixteen bytes that stand for the order's content: every field as given, apart from key and batch."""
+    """Sixteen bytes that stand for the order's content: every field as given, apart from key and batch.
+
+    What came later counts only where it is given: the digests of orders of before stay what they were.
+    """
     amount = order.amount
-    content = codec.pack(
-        (
-            order.debtor_account,
-            order.creditor_name,
-            order.creditor_account,
-            amount.amount,
-            amount.currency,
-            order.creditor_country,
-            order.creditor_email,
-            order.creditor_date_of_birth,
-            order.end_to_end_id,
-            order.remittance,
-            order.flow,
-        )
+    content: tuple[object, ...] = (
+        order.debtor_account,
+        order.creditor_name,
+        order.creditor_account,
+        amount.amount,
+        amount.currency,
+        order.creditor_country,
+        order.creditor_email,
+        order.creditor_date_of_birth,
+        order.end_to_end_id,
+        order.remittance,
+        order.flow,
     )
-    return blake2b(content, digest_size=DIGEST_BYTES).digest()
+    if order.execution_date is not None or order.workflow is not None:
+        content = (*content, order.execution_date, order.workflow)
+    packed = codec.pack(content)
+    return blake2b(packed, digest_size=DIGEST_BYTES).digest()
 
 
 def account_as_sent(account: str) -> str:
@@ -299,13 +309,30 @@ def _email_errors(email: str) -> list[str]:
     return [f"creditor_email {_shown(email)} is not an address such as name@example.org"]
 
 
-def _date_errors(text: str) -> list[str]:
+def when_errors(order: SubmitPayment, today: date) -> list[str]:
+    """What is wrong on the day `today` (UTC) with the date of an order whose form is well.
+
+    >>> from actors.vocabulary.money import Money
+    >>> order = SubmitPayment(idempotency_key="K-1", debtor_account="A", creditor_name="B", creditor_account="C",
+    ...     amount=Money(1, "EUR"), execution_date="2030-01-31")
+    >>> when_errors(order, date(2030, 2, 1)), when_errors(order, date(2030, 1, 31))
+    (['execution_date 2030-01-31 is in the past'], [])
+    """
+    if order.execution_date is None:
+        return []
+    wanted = date.fromisoformat(order.execution_date)
+    if wanted < today:
+        return [f"execution_date {wanted} is in the past"]
+    return [f"execution_date {wanted} is more than a year ahead"] if wanted > today + LONGEST_AHEAD else []
+
+
+def _date_errors(field: str, text: str, example: str) -> list[str]:
     try:
         if not _iso_date(text):
             raise ValueError
         date.fromisoformat(text)
     except ValueError:
-        return [f"creditor_date_of_birth {_shown(text)} is not a date such as 1970-12-31"]
+        return [f"{field} {_shown(text)} is not a date such as {example}"]
     return []
 
 

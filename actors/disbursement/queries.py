@@ -56,7 +56,14 @@ def order_shown(order: PaymentOrder) -> dict[str, Any]:
         "amount": order.amount.decimal,
         "currency": order.amount.currency,
         "created_at": order.created_at.isoformat(),
+        "execution_date": order.execution_date,
     }
+
+
+def execution_date_of(reader: Reader, payment_id: str) -> str | None:
+    """The day before which a payment started in this cell is not paid, if its order names one."""
+    row = reader.one("SELECT start FROM orders WHERE payment_id = ?", (payment_id,))
+    return None if row is None else order_in(row[0]).execution_date
 
 
 def refund_of(reader: Reader, refund_id: str) -> str | None:

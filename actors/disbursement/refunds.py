@@ -12,11 +12,11 @@ from typing import Final
 from actors.disbursement import model
 from actors.disbursement.messages import RefundPayment
 from actors.messaging import codec
+from actors.vocabulary.offers import REFUND
 from actors.vocabulary.order import PaymentOrder, RefundOf
 from actors.vocabulary.reason import REQUESTED_BY_CUSTOMER, Reason
 
-WORKFLOW: Final = "refund"
-VERSION: Final = 1
+WORKFLOW: Final = REFUND
 
 
 def form_errors(command: RefundPayment) -> list[str]:
@@ -59,6 +59,7 @@ def order_of(
     refund_id: str,
     uetr: str,
     flow: str,
+    version: int,
     period: timedelta,
     now: datetime,
 ) -> PaymentOrder:
@@ -74,7 +75,7 @@ def order_of(
         remittance=f"refund of {original.payment_id}",
         flow=flow,
         workflow=WORKFLOW,
-        workflow_version=VERSION,
+        workflow_version=version,
         batch_id=None,
         created_at=now,
         refund=RefundOf(

@@ -43,7 +43,7 @@ from actors.runtime.links import Links
 from actors.runtime.outbox import Outboxes
 from actors.runtime.pauses import PauseKeeper, Pauses
 from actors.runtime.retries import Backoff, Retries
-from actors.runtime.service import Answer, CellContext, Service, Started, Worker
+from actors.runtime.service import NOTHING_OFFERED, Answer, CellContext, Service, Started, Worker
 from actors.runtime.soundness import damaged, examine, hold_against_peers, hold_against_seals
 from actors.runtime.supervision import GiveUp, RestartHistory, SupervisionSpec, after_failure
 from actors.runtime.suspects import Suspects
@@ -56,6 +56,7 @@ from actors.store.placement import Placement
 from actors.store.session import Sealed, StoreBroken, StoreFailed, StoreLocked, StoreRefused
 from actors.store.soundness import LOCKED
 from actors.store.sqlite import SqliteSession
+from actors.vocabulary.offers import Offers
 from config.settings import Settings
 
 RUNTIME_MIGRATIONS: Final = (
@@ -79,13 +80,14 @@ class Escalated(RuntimeError):
 
 @dataclass(frozen=True)
 class Hosting:
-    """What a cell hosts: services, families of actors (prefix, class, parent), reactions, workers."""
+    """What a cell hosts: services, families of actors (prefix, class, parent), reactions, workers; what it offers."""
 
     services: tuple[type[Service], ...]
     families: tuple[tuple[str, type[Service], str], ...] = ()
     reactions: dict[str, Reactions] = field(default_factory=dict)
     workers: tuple[Worker, ...] = ()
     replayable: tuple[str, ...] = ()
+    offers: Offers = NOTHING_OFFERED
 
 
 class CellCore:
@@ -272,7 +274,7 @@ class CellCore:
         placement = self._placement
         own_slots = placement.slots_of(self.name)
         resources: dict[str, Any] = {}
-        context = CellContext(self.name, settings, session, resources, own_slots)
+        context = CellContext(self.name, settings, session, resources, own_slots, self._hosting.offers)
         self._subscriptions = Subscriptions(
             session, self._hosting.reactions | {pause_tables.ACTOR: pause_tables.REACTIONS}
         )

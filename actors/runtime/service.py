@@ -9,16 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from thespian.actors import Actor
 
 from actors.messaging.envelope import Envelope
 from actors.messaging.message import Event, Message, Task, Tick
 from actors.store.session import Migration, Sealed, Session
+from actors.vocabulary.offers import Offers
 
 if TYPE_CHECKING:
     from config.settings import Settings
+
+
+NOTHING_OFFERED: Final = Offers()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +88,7 @@ class CellContext:
     """What a service gets when it is made: where it lives, its settings, its session, shared resources.
 
     `resources` holds what is costly and derived (the screening index), shared by all instances in a cell;
-    never state. `slots` are the partition slots this cell owns.
+    never state. `slots` are the partition slots this cell owns, `offers` the workflows that a new payment may run on.
     """
 
     cell: str
@@ -92,6 +96,7 @@ class CellContext:
     session: Session
     resources: dict[str, Any]
     slots: frozenset[int]
+    offers: Offers = NOTHING_OFFERED
 
 
 class Record(NamedTuple):

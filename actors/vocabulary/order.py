@@ -41,6 +41,8 @@ class PaymentOrder:
     `flow` (`orchestrated` or `choreographed`) and `workflow` (the order of steps, with its version) are
     those of the moment of acceptance, for the payment's whole life.
 
+    `execution_date` (ISO 8601) is the day, in UTC, before which the payment is not handed over; None: at once.
+
     With `refund` the money goes the other way: `amount` of an earlier payment from its creditor back to its debtor.
     The parties are called as in that payment.
     """
@@ -59,6 +61,7 @@ class PaymentOrder:
     batch_id: str | None
     created_at: datetime
     refund: RefundOf | None = None
+    execution_date: str | None = None
 
 
 def turned_round(order: PaymentOrder) -> tuple[str, Creditor]:

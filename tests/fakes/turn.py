@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from actors.assembly import offers
 from actors.messaging.envelope import CHOREOGRAPHED, COMMAND, EVENT, ORCHESTRATED, Envelope
 from actors.messaging.message import Message
 from actors.runtime.service import CellContext, Service
@@ -79,7 +80,7 @@ class ServiceBench:
         self.told = 0
         self.service = service()
         self.service.prepare(
-            CellContext("cell-0", settings or Settings(), self.session, resources, frozenset(range(64)))
+            CellContext("cell-0", settings or Settings(), self.session, resources, frozenset(range(64)), offers())
         )
 
     def tell(

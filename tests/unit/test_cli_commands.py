@@ -193,7 +193,7 @@ def test_a_payment_as_json_has_the_documented_fields(desk: Desk) -> None:
         "paused",
         "payment_id", "idempotency_key", "duplicate", "status", "reason", "reason_text", "flow", "workflow",
         "workflow_version", "batch_id", "end_to_end_id", "uetr", "debtor_account", "creditor", "remittance", "amount",
-        "currency", "created_at", "updated_at", "refund_of", "refunds",
+        "currency", "created_at", "updated_at", "refund_of", "refunds", "execution_date",
     }  # fmt: skip
     assert set(document["creditor"]) == {"name", "account", "country", "email", "date_of_birth"}
     assert (document["reason"], document["amount"]) == ("AM04", "12.50")

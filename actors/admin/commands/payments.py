@@ -259,6 +259,10 @@ def _pay_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--remittance", metavar="TEXT", default="", help="what it is for")
     parser.add_argument("--end-to-end-id", metavar="ID", help="your own reference, passed on to the creditor")
     parser.add_argument("--flow", choices=kinds.FLOWS, help="how the payment is run (default: as configured)")
+    parser.add_argument("--execution-date", metavar="DATE", help="not before that day (UTC), YYYY-MM-DD")
+    parser.add_argument(
+        "--workflow", metavar="NAME[@V]", help="what it runs on (default: as configured); workflow list shows them"
+    )
     parser.add_argument("--key", type=kinds.key, metavar="KEY", help="idempotency key: one key is one payment")
     wait_arguments(parser, "until the payment ends or a person must decide")
 
