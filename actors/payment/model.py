@@ -50,7 +50,8 @@ class State(NamedTuple):
     becomes by being undone; `attention` is the last thing a person was told; a return waits in `return_id`.
     `branches` are the steps that are under way together (`step` is the first of them); `tries` is the number under
     which the step's command is sent; while `waiting`, nothing is out until that moment (ISO 8601), or until a
-    `PERSON` says so; `paused` says since when, by whom and why the payment is held.
+    `PERSON` says so; `paused` says since when, by whom and why the payment is held. A payment that was restarted from
+    an earlier step had `reached` this one before; 0 where it is there again.
     """
 
     order: PaymentOrder
@@ -69,6 +70,7 @@ class State(NamedTuple):
     tries: int = 1
     waiting: str = ""
     paused: str = ""
+    reached: int = 0
 
 
 class Decision(NamedTuple):

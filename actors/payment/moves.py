@@ -52,6 +52,8 @@ def _fresh(state: State, at: int) -> State:
     after = State(state.order, FORWARD, at, 1)
     if state.return_id:
         after = after._replace(return_id=state.return_id, return_reason=state.return_reason)
+    if state.reached > at:
+        after = after._replace(reached=state.reached)
     return after
 
 
@@ -84,9 +86,10 @@ def undo(
     """Compensate the steps from `at` down to the first, one at a time; the payment ends with the last of them.
 
     `unanswered` says that `at` itself has no outcome yet: it is compensated as if it had been done. Of steps under way
-    together all are undone, but for the one that was refused.
+    together all are undone, but for the one that was refused. Of a payment that was restarted from an earlier step all
+    that it had `reached` is undone: nobody knows any more what of it had been done.
     """
-    order, branches = state.order, state.branches
+    order, branches, reached = state.order, state.branches, state.reached
     group = None
     timers: tuple[Timer, ...] = NO_TIMER
     if branches:
@@ -97,20 +100,25 @@ def undo(
             if at < state.step:
                 branches = _with(branches, state.step - group.start, Branch(REFUSED))
             at = group.stop - 1
+    if reached and state.phase == FORWARD:
+        at = max(at, reached)
     for index in range(at, -1, -1):
         step = route.steps[index]
         if step.compensation is None:
             continue
         together = group is not None and index >= group.start
-        if together and group is not None:
+        if reached:
+            leaves = True
+        elif together and group is not None:
             outcome = branches[index - group.start].outcome
             leaves = outcome != REFUSED and (step.undo_when_done or not outcome)
         else:
             leaves = step.undo_when_done or (unanswered and index == at)
         if leaves:
             undoing = State(
-                order, COMPENSATING, index, 1, ending=ending, reason=reason, branches=branches if together else ()
-            )
+                order, COMPENSATING, index, 1, ending=ending, reason=reason,
+                branches=branches if together else (), reached=reached,
+            )  # fmt: skip
             timer = Timer(step.timeout, StepTimedOut(step=undoing_of(step.name), attempt=1))
             return Decision(
                 undoing, ((step.to, step.compensation(order, reason, ending)),), (*timers[1:], timer), events

@@ -11,7 +11,17 @@ from typing import Any, Final, NamedTuple
 
 from actors.messaging.message import Message
 from actors.messaging.system_messages import PaymentPaused, PaymentResumed, PaymentRetried
-from actors.payment.clocks import Outstanding, alone, branch_key, branch_of, clocks, outstanding, silence, under_way
+from actors.payment.clocks import (
+    Outstanding,
+    alone,
+    branch_key,
+    branch_of,
+    clocks,
+    command_of,
+    outstanding,
+    silence,
+    under_way,
+)
 from actors.payment.definition import Route, Timer, WaitUntil, wait
 from actors.payment.messages import SteerSaga, StepTimedOut
 from actors.payment.model import (
@@ -140,7 +150,13 @@ def restart(route: Route, state: State, command: SteerSaga, now: datetime) -> St
         raise Refused(f"{payment_id} has had its answer at {names[standing]}: wait, or retry")
     if _in_doubt(route, state):
         raise Refused(f"{payment_id} is in doubt: retry asks the bank, settle says what you know")
-    begun = enter(route, state, at, now)
+    present = route.groups[standing] if state.branches else None
+    last = standing if present is None else present.stop - 1
+    begun = enter(route, state._replace(reached=max(last, state.reached)), at, now)
+    step: Any = route.steps[at]
+    if at == standing and state.tries > 1 and begun.sends:  # its earlier tries would be answered as before
+        once_more = begun.state._replace(tries=state.tries)
+        begun = begun._replace(state=once_more, sends=((step.to, command_of(step, once_more)),))
     forgotten = silence(route, state) if state.branches else ()
     return Steered(begun._replace(timers=(*forgotten, *begun.timers)), f"{payment_id} goes on from {wanted}")
 

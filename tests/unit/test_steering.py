@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from actors import assembly
-from actors.aml.messages import ScreenBeneficiary
-from actors.execution.messages import AskRail, ExecutePayment
-from actors.ledger.messages import DebitAccount, PostDebit
+from actors.aml.messages import CloseReview, ScreenBeneficiary
+from actors.execution.messages import AskRail, ExecutePayment, StopExecution
+from actors.ledger.messages import DebitAccount, PostDebit, VoidDebit
 from actors.messaging.message import Message
 from actors.messaging.system_messages import PaymentPaused, PaymentResumed, PaymentRetried
 from actors.payment.messages import SagaSteered, StartSaga, SteeringRefused, SteerSaga, StepTimedOut
 from actors.payment.saga import PaymentSaga
 from actors.payment.steering import Refused, Steered, steer
+from actors.payment.workflow import SCREEN_FIRST
 from actors.vocabulary.operators import PAUSE, RESTART, RESUME, RETRY
 from tests.fakes import payment_answers as answers
 from tests.fakes.turn import FakeTurn, ServiceBench
@@ -223,3 +224,27 @@ def test_the_pause_outlives_the_actor() -> None:
     bench.service._state, bench.service._is_new, bench.service._pauses = None, False, None
     assert not bench.take(answers.DEBITED).sent
     assert [type(message) for _, message in bench.take(wish(RESUME)).sent] == [ScreenBeneficiary]
+
+
+def test_what_a_restarted_payment_had_reached_is_undone_with_it() -> None:
+    """Its debit was out when it was sent back to the screening; cancelled there, the money must come back."""
+    script = answers.begun(SCREEN_FIRST).expect(ScreenBeneficiary, to="aml").reply(answers.CLEARED)
+    script.expect(DebitAccount, to="ledger")
+    script._take(steered(script, RESTART, "screen-beneficiary").decision)
+    script.expect(ScreenBeneficiary, to="aml")
+    script.is_cancelled_by_a_person()
+    script.expect(StopExecution, to="execution").reply(answers.STOPPED)
+    script.expect(VoidDebit, to="ledger").reply(answers.VOIDED)
+    script.expect(CloseReview, to="aml").reply(answers.CLOSED)
+    script.ends("cancelled")
+
+
+def test_a_restarted_payment_that_is_there_again_is_undone_as_any_other() -> None:
+    """What it had reached before is reached now: a clearance stands, and only the debit is voided."""
+    script = answers.begun(SCREEN_FIRST).expect(ScreenBeneficiary, to="aml").reply(answers.CLEARED)
+    script.expect(DebitAccount, to="ledger")
+    script._take(steered(script, RESTART, "screen-beneficiary").decision)
+    script.expect(ScreenBeneficiary, to="aml").reply(answers.CLEARED)
+    assert script.state.reached == 0
+    script.expect(DebitAccount, to="ledger").reply(answers.NO_FUNDS)
+    script.ends("rejected", reason="AM04")
