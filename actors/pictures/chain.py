@@ -84,7 +84,8 @@ def of_order(reactions: Mapping[str, Reactions], name: str) -> Iterator[tuple[st
 
 def publisher(event: type[Message]) -> str:
     """The service in whose messages.py an event stands."""
-    return event.__module__.split(".")[1]
+    service = event.__module__.split(".")[1]
+    return "operations" if service == "messaging" else service  # steering is nobody's own: people ask for it
 
 
 def answers(on: On, name: str) -> tuple[type[Message], ...]:

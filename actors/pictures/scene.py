@@ -47,6 +47,8 @@ class Shape:
     host: str = ""
     inside: str = ""
     message: str = ""
+    state: str = ""  # in a payment's own picture: what became of it
+    faint: bool = False
 
     @property
     def middle(self) -> Point:
@@ -66,6 +68,7 @@ class Line:
     label: str = ""
     label_at: Point | None = None
     inside: str = ""
+    faint: bool = False
 
 
 @dataclass(slots=True)

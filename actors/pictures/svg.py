@@ -15,6 +15,7 @@ INK, FAINT, PAPER, BACK, PERSON, GOOD, DOUBT = (
 _FILL: Final = {
     s.TASK: "#eef4fb", s.PIVOT: "#dbe9fa", s.UNDO: "#fdf1e7", s.PERSON: "#f3ecfb", s.NOTE: "none", s.BLOCK: "none",
 }  # fmt: skip
+_STATES: Final = {"done": "#e3f4ea", "undone": "#fdf1e7", "refused": "#fbe3e0", "here": "#fff6d6"}
 _EDGE: Final = {
     s.UNDO: BACK, s.ON_UNDO: BACK, s.UNDO_THROW: BACK, s.FAILED_END: BACK, s.ON_REFUSAL: BACK, s.ON_TIMEOUT: BACK,
     s.PERSON: PERSON, s.ON_HOLD: PERSON, s.ATTENTION_END: DOUBT, s.ON_DOUBT: DOUBT, s.ON_OVERDUE: DOUBT,
@@ -34,22 +35,28 @@ def svg(scene: Scene) -> str:
     width = max(scene.width, 360)
     legend, height = _legend(scene, width)
     colours = {edge_of(shape) for shape in scene.shapes} | {INK, FAINT}
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-        f' {FONT} role="img">',
-        f"<title>{escape(scene.title)}</title>",
-        f'<rect width="{width}" height="{height}" fill="{PAPER}"/>',
-        *(tip(colour) for colour in sorted(colours)),
-        text(24, 34, scene.title, INK, bold=True, size=16),
-    ]
+    parts = [*opening(scene.title, width, height), *(tip(colour) for colour in sorted(colours))]
     by_id = {shape.id: shape for shape in scene.shapes}
     for pool in scene.pools:
         parts += _pool(pool)
+    by_id |= {pool.id: pool for pool in scene.pools}
     order = sorted(scene.shapes, key=lambda shape: (shape.kind in s.BOUNDARY, shape.kind != s.BLOCK))
-    parts += [part for shape in order if shape.kind not in s.BOUNDARY for part in _shape(shape)]
-    parts += [part for line in scene.lines for part in _line(line, by_id)]
-    parts += [part for shape in order if shape.kind in s.BOUNDARY for part in _shape(shape)]
+    parts += [part for shape in order if shape.kind not in s.BOUNDARY for part in _faded(shape, _shape(shape))]
+    lines = sorted(scene.lines, key=lambda line: not line.faint)
+    parts += [part for line in lines for part in _faded(line, _line(line, by_id))]
+    parts += [part for shape in order if shape.kind in s.BOUNDARY for part in _faded(shape, _shape(shape))]
     return "\n".join([*parts, *legend, "</svg>"])
+
+
+def opening(title: str, width: int, height: int) -> list[str]:
+    """How every SVG begins: its size, what it shows, a white sheet."""
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
+        f' {FONT} role="img">',
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{width}" height="{height}" fill="{PAPER}"/>',
+        text(24, 34, title, INK, bold=True, size=16),
+    ]
 
 
 def tip(colour: str) -> str:
@@ -71,6 +78,15 @@ def text(x: int, y: int, words: str, colour: str, *, bold: bool = False, size: i
 def edge_of(shape: Shape) -> str:
     """The colour of a shape's edge."""
     return _EDGE.get(shape.kind, INK)
+
+
+def _faded(of: Shape | Line, parts: Iterator[str]) -> Iterator[str]:
+    """What a payment did not meet stays readable, and no more."""
+    if of.faint:
+        yield '<g opacity="0.25">'
+    yield from parts
+    if of.faint:
+        yield "</g>"
 
 
 def _shape(shape: Shape) -> Iterator[str]:
@@ -97,7 +113,7 @@ def _box(shape: Shape, colour: str) -> Iterator[str]:
     wide = ' stroke-width="3"' if shape.kind == s.PIVOT else ""
     yield (
         f'<rect x="{shape.x}" y="{shape.y}" width="{shape.width}" height="{shape.height}" rx="8"'
-        f' fill="{_FILL.get(shape.kind, PAPER)}" stroke="{colour}"{wide}{dashed}/>'
+        f' fill="{_STATES.get(shape.state) or _FILL.get(shape.kind, PAPER)}" stroke="{colour}"{wide}{dashed}/>'
     )
     top = shape.y + 24
     if shape.kind not in (s.BLOCK, s.TASK, s.PIVOT) or (len(shape.lines) == 1 and shape.kind != s.BLOCK):

@@ -639,6 +639,7 @@ def test_workflows_and_chains_are_listed_shown_and_drawn_from_the_code(desk: Des
     assert desk.run("workflow", "diagram", "debit-first", "--output", str(desk.data / "no" / "a.svg")) == 1
     assert "name another file" in desk.err
     assert desk.run("workflow", "diagram", "debit-first@9") == 1
+    assert desk.run("diagram", "P9-00") == 1
     assert desk.run("workflow", "diagram", "--format", "svg") == 2
     assert desk.run("workflow", "show", "nothing") == 1
 

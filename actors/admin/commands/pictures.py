@@ -35,6 +35,30 @@ def draw_workflow(invocation: Invocation) -> int:
     return DONE
 
 
+def draw_payment(invocation: Invocation) -> int:
+    """The path that a payment has taken, or who told whom what."""
+    from actors import assembly
+    from actors.pictures.payment import NoDefinition, payment_diagram
+
+    given = invocation.arguments
+    with invocation.reading() as reading:
+        payment = reading.payment(given.payment_id)
+    if payment is None:
+        raise CommandFailed(f"there is no payment {given.payment_id}; see them with: payments")
+    try:
+        drawing = payment_diagram(payment, assembly.reactions(), given.kind, given.format)
+    except NoDefinition as error:
+        raise CommandFailed(str(error)) from error
+    document = {"payment_id": given.payment_id, "kind": given.kind, "format": given.format, "diagram": drawing}
+    said = drawing
+    if given.output:
+        write(Path(given.output), drawing)
+        document["output"] = given.output
+        said = f"drew {given.payment_id} into {given.output}"
+    invocation.screen.show(document, lambda _: invocation.screen.say(said))
+    return DONE
+
+
 def diagram(name: str, format: str) -> str:
     """One workflow (`NAME`, the newest version, or `NAME@VERSION`) or one chain, drawn.
 
@@ -104,15 +128,22 @@ def _say(invocation: Invocation, drawings: dict[str, str], format: str) -> None:
             screen.say("")
 
 
-def diagram_arguments(parser: argparse.ArgumentParser, formats: tuple[str, ...] = FORMATS) -> None:
-    """Format and file of a picture."""
+def _diagram_arguments(parser: argparse.ArgumentParser, formats: tuple[str, ...] = FORMATS) -> None:
     parser.add_argument("--format", choices=formats, default="text")
     parser.add_argument("--output", metavar="FILE", help="write it there instead of to standard output")
 
 
 def _one_workflow(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME[@VERSION]", nargs="?", help="a workflow or a chain; default: all of them")
-    diagram_arguments(parser)
+    _diagram_arguments(parser)
+
+
+def _one_payment(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("payment_id", metavar="PAYMENT_ID")
+    parser.add_argument(
+        "--kind", choices=("path", "sequence"), default="path", help="its way through the steps, or who told whom what"
+    )
+    _diagram_arguments(parser, FORMATS[:3])
 
 
 COMMANDS: tuple[Any, ...] = (
@@ -121,5 +152,11 @@ COMMANDS: tuple[Any, ...] = (
         help="a workflow or a chain drawn from the code: as text, Mermaid, SVG or BPMN 2.0 with its layout",
         arguments=_one_workflow,
         run=draw_workflow,
+    ),
+    Command(
+        name="diagram",
+        help="what one payment has been through, drawn: its path, or a sequence diagram; with times",
+        arguments=_one_payment,
+        run=draw_payment,
     ),
 )
