@@ -49,6 +49,11 @@ def case_id(text: str) -> str:
     return text.strip()
 
 
+def approval_id(text: str) -> str:
+    """A payment that waits for people to agree; completed from those."""
+    return text.strip()
+
+
 def batch_id(text: str) -> str:
     """A submitted file; completed from those."""
     return text.strip()

@@ -253,6 +253,19 @@ class Reading:
         case = self._first(lambda reader: queries.review(reader, case_id))
         return None if case is None else str(case["payment_id"])
 
+    def approvals(self) -> list[dict[str, Any]]:
+        """Payments that wait for people to agree, the longest waiting first."""
+        from actors.approval import queries
+
+        return sorted(self._each(queries.approvals), key=lambda each: str(each["opened_at"]))
+
+    def payment_of_approval(self, approval_id: str) -> str | None:
+        """The payment that people are, or were, asked about under this id, or None."""
+        from actors.approval import queries
+
+        approval = self._first(lambda reader: queries.approval(reader, approval_id))
+        return None if approval is None else str(approval["payment_id"])
+
     def jobs(self) -> list[dict[str, Any]]:
         """Jobs over payments, the newest first."""
         from actors.operations import queries

@@ -87,6 +87,10 @@ class AdminShell(cmd2.Cmd):
         """Open review cases."""
         return self._choices(lambda reading: [each["case_id"] for each in reading.reviews()])
 
+    def approval_ids(self) -> Choices:
+        """Payments that wait for people to agree."""
+        return self._choices(lambda reading: [each["approval_id"] for each in reading.approvals()])
+
     def batch_ids(self) -> Choices:
         """Submitted files."""
         return self._choices(lambda reading: [each["batch_id"] for each in reading.batches()])
@@ -125,6 +129,7 @@ COMPLETIONS: Final[dict[Callable[[str], Any], dict[str, Any]]] = {
     kinds.account_id: {"choices_provider": AdminShell.account_ids},
     kinds.payment_id: {"choices_provider": AdminShell.payment_ids},
     kinds.case_id: {"choices_provider": AdminShell.case_ids},
+    kinds.approval_id: {"choices_provider": AdminShell.approval_ids},
     kinds.batch_id: {"choices_provider": AdminShell.batch_ids},
     kinds.dead_letter_id: {"choices_provider": AdminShell.dead_letter_ids},
     kinds.job_id: {"choices_provider": AdminShell.job_ids},

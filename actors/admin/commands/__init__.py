@@ -5,6 +5,7 @@ from __future__ import annotations
 from actors.admin.command import Command, Group
 from actors.admin.commands import (
     accounts,
+    approvals,
     backups,
     compare,
     decisions,
@@ -27,6 +28,7 @@ GROUPS: tuple[Group, ...] = (
     Group(name="batch", help="submitted files"),
     Group(name="lists", help="watchlists in force"),
     Group(name="review", help="held beneficiaries that a person decides on"),
+    Group(name="approvals", help="payments that people must agree to"),
     Group(name="dead-letters", help="messages that no handler could take"),
     Group(name="jobs", help="what is being done to many payments"),
     Group(name="actions", help="what waits for a second person"),
@@ -42,6 +44,7 @@ COMMANDS: tuple[Command, ...] = (
     *decisions.COMMANDS,
     *jobs.COMMANDS,
     *operators.COMMANDS,
+    *approvals.COMMANDS,
     *steering.COMMANDS,
     *directory.COMMANDS,
     *workflow.COMMANDS,
