@@ -23,12 +23,10 @@ class Outstanding(NamedTuple):
 
 
 def outstanding(route: Route, state: State) -> Outstanding | None:
-    """The command that awaits its answer. Of steps under way together, see each `alone`."""
+    """The command that awaits its answer; of steps under way together see `all_outstanding`."""
     order, phase, reason = state.order, state.phase, state.reason
     if phase == FORWARD and not state.stopping:
-        if state.waiting or state.branches:
-            return None
-        return _step(route, state)
+        return None if state.waiting else _step(route, state)
     if phase == FORWARD and reason:
         gate, ending = route.gate, state.stopping
         return Outstanding(gate.name, gate, lambda: gate.command(order, reason, ending))
@@ -39,6 +37,15 @@ def outstanding(route: Route, state: State) -> Outstanding | None:
     if phase == RETURNING and why and not isinstance(back, type):
         return Outstanding(back.name, back, lambda: back.command(order, state.return_id, why))
     return None
+
+
+def all_outstanding(route: Route, state: State) -> tuple[Outstanding, ...]:
+    """Every command that awaits its answer: more than one where steps are under way together."""
+    if not state.branches or state.phase != FORWARD or state.stopping:
+        one = outstanding(route, state)
+        return () if one is None else (one,)
+    each = (outstanding(route, alone(route, state, at)) for at in under_way(route, state))
+    return tuple(one for one in each if one is not None)
 
 
 def _step(route: Route, state: State) -> Outstanding:
@@ -99,7 +106,7 @@ def clocks(route: Route, state: State) -> tuple[Timer, ...]:
 def _clock(route: Route, state: State) -> tuple[Timer, ...]:
     step: Any = route.steps[state.step]
     if state.waiting:
-        return NO_TIMER if state.waiting == PERSON else (waiting_timer(step, state),)
+        return NO_TIMER if state.waiting == PERSON else (waiting_timer(step.name, state),)
     # In doubt nothing is sent again: the service that was asked has the payment, and will speak.
     if state.held or state.attempt == 0 or (state.step == route.pivot and state.attention):
         return NO_TIMER
@@ -110,9 +117,9 @@ def _timer(name: str, of: Any, attempt: int) -> Timer:
     return Timer(wait(of, max(attempt, 1)), StepTimedOut(step=name, attempt=attempt))
 
 
-def waiting_timer(step: Any, state: State) -> Timer:
+def waiting_timer(step: str, state: State) -> Timer:
     """What ends the wait that the state tells of."""
-    return Timer(datetime.fromisoformat(state.waiting), StepTimedOut(step=waiting_of(step.name), attempt=state.attempt))
+    return Timer(datetime.fromisoformat(state.waiting), StepTimedOut(step=waiting_of(step), attempt=state.attempt))
 
 
 def branch_key(route: Route, at: int) -> str:

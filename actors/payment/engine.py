@@ -7,14 +7,15 @@ late answers end there. No actor, SQL, clock, randomness, log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from actors.messaging.message import Message
 from actors.messaging.system_messages import Failed
-from actors.payment.clocks import NO_TIMER, clock_stopped, clocks, outstanding
-from actors.payment.definition import Route, Timer, wait
+from actors.payment import together, trying
+from actors.payment.clocks import NO_TIMER, clock_stopped, clocks
+from actors.payment.definition import Route, Timer
 from actors.payment.messages import CancelSaga, StepTimedOut
 from actors.payment.model import (
     CANCELLED,
@@ -42,6 +43,8 @@ from actors.payment.moves import (
     wait_for_proof,
     wish_fails,
 )
+from actors.payment.route import BRANCH
+from actors.payment.together import OwnRule, Rule
 from actors.vocabulary.order import PaymentOrder
 from actors.vocabulary.reason import (
     NARRATIVE,
@@ -71,6 +74,15 @@ def advance(route: Route, state: State, message: Message, now: datetime) -> Deci
     return RULES[role[0]](route, state, role[1], message, now)
 
 
+def send_now(route: Route, state: State, now: datetime) -> Decision:
+    """A person ends what the payment waits for by itself: a date, a further try, that person's word."""
+    if state.phase != FORWARD or state.stopping:
+        return Decision(state)
+    if state.branches:
+        return together.sent_now(trying.send_now, route, state, now)
+    return trying.send_now(route, state, now) if state.waiting else Decision(state)
+
+
 # -- answers to a step's command
 
 
@@ -78,13 +90,22 @@ def _done(route: Route, state: State, at: int, message: Any, now: datetime) -> D
     phase, pivot = state.phase, route.pivot
     if phase == FORWARD:
         if at == state.step and not state.answered:
-            if state.stopping:  # taken into account when the gate has answered
-                return Decision(state._replace(answered=True, held=False))
+            if state.stopping or state.waiting:
+                return _done_meanwhile(route, state, message, now)
             return enter(route, state, at + 1, now)
         premature = at > state.step and at >= pivot
     else:
         premature = at >= pivot and (phase == COMPENSATING or phase in UNDONE)
     return contradiction(route, state, message) if premature else Decision(state)
+
+
+def _done_meanwhile(route: Route, state: State, message: Any, now: datetime) -> Decision:
+    """While the gate is asked, or after a refusal that is waited out."""
+    if state.waiting and state.step == route.pivot:
+        return contradiction(route, state, message)
+    if state.stopping:  # taken into account when the gate has answered
+        return Decision(state._replace(answered=True, held=False, waiting=""))
+    return enter(route, state, state.step + 1, now)
 
 
 def _refused(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
@@ -95,8 +116,13 @@ def _refused(route: Route, state: State, at: int, message: Any, now: datetime) -
         return wait_for_proof(route, state, message.reason)
     if at == pivot and _perhaps_executed(state):
         return contradiction(route, state, message)
-    if state.answered:
+    if state.answered or state.waiting:
         return Decision(state)
+    step: Any = route.steps[at]
+    if step.on_reason or step.again:
+        tried = trying.after_refusal(route, state, message, now)
+        if tried is not None:
+            return tried
     return undo(route, state, at - 1, message.reason, REJECTED, wish_fails(route, state, message.reason))
 
 
@@ -129,6 +155,8 @@ def _under_way(route: Route, state: State, at: int, message: Any, now: datetime)
 
 
 def _in_doubt(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
+    if _waits_after_rejection(route, state):
+        return contradiction(route, state, message)
     if not _awaited(state, at):
         return Decision(state)
     if state.stopping:
@@ -143,7 +171,7 @@ def _undone(route: Route, state: State, at: int, message: Any, now: datetime) ->
         return Decision(state)
     text = f"{route.steps[at].name} was undone by somebody else while the payment was under way"
     reason = Reason(NARRATIVE, text)
-    if state.step >= route.pivot:
+    if state.step >= route.pivot and not _waits_after_rejection(route, state):
         return attention(route, state, reason)
     events, unanswered = wish_fails(route, state, reason), not state.answered
     return undo(route, state, state.step, reason, REJECTED, events, unanswered=unanswered)
@@ -201,6 +229,8 @@ def _gate_refused(route: Route, state: State, at: int, message: Any, now: dateti
         events = (cancellation_refused(route, state, AT_THE_BANK),)
     if state.answered:
         return enter(route, state, state.step + 1, now, events)
+    if state.branches:
+        return together.resumed(route, state, now, events)
     resumed = state._replace(stopping="", reason=None, attempt=1)
     return Decision(resumed, (), clocks(route, resumed), events)
 
@@ -216,7 +246,7 @@ def _return_received(route: Route, state: State, at: int, message: Any, now: dat
         return attention(route, state, second)
     if state.phase == COMPLETED:
         return book_return(route, state, message.return_id, message.reason)
-    if state.phase == FORWARD and state.step >= route.pivot:
+    if state.phase == FORWARD and state.step >= route.pivot and not _waits_after_rejection(route, state):
         return Decision(state._replace(return_id=message.return_id, return_reason=message.reason))
     return contradiction(route, state, message)
 
@@ -238,51 +268,22 @@ def _return_suspended(route: Route, state: State, at: int, message: Any, now: da
 
 
 def _timed_out(route: Route, state: State, tick: StepTimedOut, now: datetime) -> Decision:
-    """Send again; give up a step before the pivot, tell a person where nothing may be given up."""
-    out = outstanding(route, state)
-    if out is None or tick.step != out[0] or tick.attempt != state.attempt:
-        return Decision(state)
-    name, of, command = out
-    by, patience = f"{now:%Y-%m-%d %H:%M:%S} UTC", route.patience
-    late = Reason(TIMEOUT_AT_INSTRUCTED_AGENT, f"{of.to} had not answered {name} by {by}, try {tick.attempt}")
-    if state.phase == FORWARD and not state.stopping:
-        if state.held:
-            text = f"nobody had decided by {by} what {of.to} holds for review"
-            return attention(route, state, Reason(NARRATIVE, text), timers=NO_TIMER)
-        patience = of.retries + 1
-        if state.step <= route.pivot and tick.attempt >= patience:
-            if state.step < route.pivot:
-                return undo(route, state, state.step, late, REJECTED, unanswered=True)
-            return wait_for_proof(route, state, late)
-    again = state._replace(attempt=state.attempt + 1)
-    sends = ((of.to, command()),)
-    timers = (Timer(wait(of, again.attempt), StepTimedOut(step=name, attempt=again.attempt)),)
-    if tick.attempt == patience:
-        return attention(route, again, late, sends, timers)
-    return Decision(again, sends, timers)
+    if state.branches and state.phase == FORWARD and not state.stopping:
+        return together.timed_out(trying.timed_out, route, state, tick, now)
+    return trying.timed_out(route, state, tick, now)
 
 
 def _failed(route: Route, state: State, failed: Failed, now: datetime) -> Decision:
-    """The command in hand is in the dead letters: no step before the pivot waits for a person to retry it."""
-    out = outstanding(route, state)
-    if out is None or type(out[2]()).__name__ != failed.failed_type:
-        return Decision(state)
-    name, of, _ = out
-    reason = Reason(TIMEOUT_AT_INSTRUCTED_AGENT, f"{of.to} failed at {name}: {failed.cause}")
-    if state.phase != FORWARD or state.stopping:
-        return attention(route, state, reason)  # its timer tries again
-    if state.held:
-        return Decision(state)
-    if state.step < route.pivot:
-        return undo(route, state, state.step, reason, REJECTED, unanswered=True)
-    return wait_for_proof(route, state, reason)
+    if state.branches and state.phase == FORWARD and not state.stopping:
+        return together.failed(trying.failed, route, state, failed, now)
+    return trying.failed(route, state, failed, now)
 
 
 # -- facts that don't fit
 
 
 def _alarm(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
-    waiting_for_proof = _awaited(state, route.pivot)
+    waiting_for_proof = _awaited(state, route.pivot) and state.tries == 1
     if waiting_for_proof or state.phase in EXECUTED or state.phase == HALTED:
         return attention(route, state, message.reason)
     return contradiction(route, state, message)
@@ -295,7 +296,12 @@ def _never_executed(route: Route, state: State, message: Any) -> Decision:
 
 
 def _awaited(state: State, at: int) -> bool:
-    return state.phase == FORWARD and state.step == at and not state.answered
+    return state.phase == FORWARD and state.step == at and not state.answered and not state.waiting
+
+
+def _waits_after_rejection(route: Route, state: State) -> bool:
+    """At the pivot, proven not to have been executed, and nothing is out: nobody may say otherwise."""
+    return bool(state.waiting) and state.phase == FORWARD and state.step == route.pivot
 
 
 def _perhaps_executed(state: State) -> bool:
@@ -303,10 +309,7 @@ def _perhaps_executed(state: State) -> bool:
     return state.answered or bool(state.return_id)
 
 
-Rule = Callable[[Route, State, int, Any, datetime], Decision]
-OwnRule = Callable[[Route, State, Any, datetime], Decision]
-
-RULES: Final[Mapping[str, Rule]] = {
+STEP_RULES: Final[Mapping[str, Rule]] = {
     "done": _done,
     "refused": _refused,
     "waits_for_person": _held,
@@ -315,6 +318,11 @@ RULES: Final[Mapping[str, Rule]] = {
     "in_doubt": _in_doubt,
     "undone": _undone,
     "undo_refused": _undo_refused,
+}
+RULES: Final[Mapping[str, Rule]] = {
+    **STEP_RULES,
+    **{BRANCH + role: together.of_branch(rule) for role, rule in STEP_RULES.items()},
+    BRANCH + "done": together.done(_done),
     "gate_closed": _gate_closed,
     "gate_refused": _gate_refused,
     "expiry": _expiry,

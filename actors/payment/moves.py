@@ -65,7 +65,7 @@ def _begin(route: Route, state: State, at: int, now: datetime, events: Events) -
         if moment is None:
             return enter(route, state, at + 1, now, events)
         waiting = _fresh(state, at)._replace(waiting=moment.isoformat())
-        return Decision(waiting, (), (waiting_timer(step, waiting),), events)
+        return Decision(waiting, (), (waiting_timer(step.name, waiting),), events)
     group = route.groups[at]
     assert group is not None
     steps: Any = route.steps[group.start : group.stop]
@@ -98,7 +98,7 @@ def undo(
         if state.phase == FORWARD:
             timers = silence(route, state)
             if at < state.step:
-                branches = _with(branches, state.step - group.start, Branch(REFUSED))
+                branches = with_branch(branches, state.step - group.start, Branch(REFUSED))
             at = group.stop - 1
     if reached and state.phase == FORWARD:
         at = max(at, reached)
@@ -128,7 +128,8 @@ def undo(
     return Decision(ended, (), timers, (*events, end(order=order, reason=reason)))
 
 
-def _with(branches: tuple[Branch, ...], number: int, branch: Branch) -> tuple[Branch, ...]:
+def with_branch(branches: tuple[Branch, ...], number: int, branch: Branch) -> tuple[Branch, ...]:
+    """The same branches, but for one."""
     return (*branches[:number], branch, *branches[number + 1 :])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import ClassVar, Final
 
 from actors.payment.faults import BadWorkflow
 from actors.payment.windows import Window
@@ -50,10 +50,14 @@ class NextWindow:
 class StopAndUndo:
     """The payment is rejected, and what was done for it is undone."""
 
+    calls_person: ClassVar[bool] = False
+
 
 @dataclass(frozen=True, slots=True)
 class CallPerson:
     """Nothing more happens until a person retries, restarts or cancels: the payment needs attention."""
+
+    calls_person: ClassVar[bool] = True
 
 
 Policy = TryLater | NextWindow | StopAndUndo | CallPerson
