@@ -90,7 +90,8 @@ class Execution(Service):
             return
         entry = self._entry(turn.envelope.payment_id)
         if entry.state == model.STOPPED:
-            turn.answer(_stopped(entry.instruction_id, entry.reason, entry.ending or command.ending, command.facts))
+            if turn.reply_to:  # else it was published, and whoever reacts has done so, or will
+                turn.answer(_stopped(entry.instruction_id, entry.reason, entry.ending or command.ending, command.facts))
         else:
             stop = StopRefused(instruction_id=entry.instruction_id, ending=command.ending, facts=command.facts)
             turn.answer(stop)
@@ -196,7 +197,8 @@ class Execution(Service):
         """
         entry = self._entry(turn.envelope.payment_id)
         if entry.state == model.STOPPED:
-            turn.answer(_stopped(entry.instruction_id, entry.reason, entry.ending or "", command.facts))
+            if turn.reply_to:  # else it was published: the ledger has voided the debit, or refuses one that comes later
+                turn.answer(_stopped(entry.instruction_id, entry.reason, entry.ending or "", command.facts))
             return
         if command.attempt != entry.attempt:
             self._other_attempt(entry, command, turn)

@@ -387,7 +387,9 @@ class SimulatedWorld:
             "replication": ReplicationWorker(ReplicaOnTheLine(self.faults), now=clock.now, chance=dice.random),
         }
         here = tuple(made for service, made in workers.items() if self.places.placement.hosts(cell.name, service))
-        return Hosting(self._classes, self._families, assembly.reactions(), here, assembly.REPLAYABLE)
+        return Hosting(
+            self._classes, self._families, assembly.reactions(), here, assembly.REPLAYABLE, assembly.offers()
+        )
 
     def _send(self, cell: SimulatedCell, peer: str, payload: bytes) -> None:
         if peer == "gateway":

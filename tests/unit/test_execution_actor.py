@@ -39,6 +39,7 @@ from actors.execution.messages import (
 )
 from actors.execution.model import InstructionConflict, MissingEvidence
 from actors.messaging.envelope import REPLY, TIMER
+from actors.messaging.message import Command
 from actors.runtime.service import Started
 from actors.vocabulary.money import Money
 from actors.vocabulary.reason import Reason
@@ -179,6 +180,15 @@ def test_the_first_stop_decides_the_ending(bench: ServiceBench) -> None:
     """Cancelled, then expired: it stays cancelled."""
     first = bench.tell(CANCEL)
     assert bench.tell(EXPIRE).answers == first.answers
+
+
+@pytest.mark.parametrize("late", [CANCEL, EXPIRE, PAY])
+def test_a_reaction_to_what_came_before_the_stop_says_nothing_again(bench: ServiceBench, late: Command) -> None:
+    """A dead letter of a cancelled payment, retried: what was published is undone, and nobody is called for it."""
+    first = bench.hear(replace(CANCEL, facts=FACTS))
+    assert len(first.answers) == 1
+    again = bench.hear(replace(late, facts=FACTS))  # type: ignore[call-arg]
+    assert (again.answers, again.tasks) == ([], [])
 
 
 @pytest.mark.parametrize("verdict", [None, ACCEPTED, EXECUTED, REJECTED])
