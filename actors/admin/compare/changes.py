@@ -12,12 +12,9 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from actors.admin.compare.source import CHOREOGRAPHED, Entry, Source, sources
-
-BEFORE: Final = "debit-first"
-AFTER: Final = "screen-first"
+from actors.admin.compare.source import AFTER, ANY_ORDER, BEFORE, CHOREOGRAPHED, Entry, Source, sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ def changes(root: Path, services: Iterable[str]) -> list[dict[str, Any]]:
     reactions = [module for module in modules if any(CHOREOGRAPHED in each.flows for each in module.entries)]
     workflows = {name for module in modules for name in module.workflows}
     chains = {each.order for module in reactions for each in module.entries if CHOREOGRAPHED in each.flows}
-    more = sorted((workflows & chains) - {BEFORE, AFTER, "*"})
+    more = sorted((workflows & chains) - {BEFORE, AFTER, ANY_ORDER})
     return [_reordered(modules, reactions), *(_added(modules, reactions, name) for name in more)]
 
 
@@ -62,11 +59,11 @@ def _added(modules: list[Source], reactions: list[Source], name: str) -> dict[st
 def _only(module: Source, order: str, than: str | None = None) -> Touched | None:
     """What this module has for one order of steps and not for the other (or for no other)."""
     chosen = [each for each in module.entries if each.order == order]
-    others = [each for each in module.entries if each.order != order]
-    beside = [each for each in others if than is None or each.order == than]
-    texts = {each.text for each in beside}
+    beside = (than, ANY_ORDER) if than else {each.order for each in module.entries} - {order}
+    others = [each for each in module.entries if each.order in beside]
+    texts = {each.text for each in others}
     own = [each for each in chosen if each.text not in texts]
-    # A function that any other entry uses was there, and stays: only the entry is the change.
+    # A function that another entry uses was there, and stays: only the entry is the change.
     names = module.reach(each.node for each in own) - module.reach(each.node for each in others)
     return _touched(module, own, names)
 

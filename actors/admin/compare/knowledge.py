@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from actors.admin.compare.source import ANY_ORDER, CHOREOGRAPHED, FLOWS, ORCHESTRATED, Source, sources
+from actors.admin.compare.source import AFTER, BEFORE, CHOREOGRAPHED, FLOWS, ORCHESTRATED, Source, sources
 
 
 def knowledge(root: Path, services: Iterable[str]) -> dict[str, Any]:
@@ -73,13 +73,15 @@ def _knowing(
     """Whose code says what comes after what; and who knows at least what comes before its own step."""
     if flow == ORCHESTRATED:
         return sorted(orchestrators), sorted(orchestrators)
-    chained = [
-        (module.service, each.order)
-        for module in modules
-        for each in module.entries
-        if each.flows == (CHOREOGRAPHED,) and module.of_service(each.event, services)
-    ]
-    return (
-        sorted({service for service, order in chained if order != ANY_ORDER}),
-        sorted({service for service, _ in chained}),
-    )
+    order, neighbour = set(), set()
+    for module in modules:
+        chained = [
+            each for each in module.entries
+            if each.flows == (CHOREOGRAPHED,) and module.of_service(each.event, services)
+        ]  # fmt: skip
+        before, after = ({each.text for each in chained if each.order == name} for name in (BEFORE, AFTER))
+        if before != after:  # what it does depends on which of the two orders it is
+            order.add(module.service)
+        if chained:
+            neighbour.add(module.service)
+    return sorted(order), sorted(neighbour)

@@ -54,7 +54,7 @@ def speed(flow: str, payments: int, single: int) -> dict[str, Any]:
             if paid.status != "completed":
                 raise BenchFailed(f"a payment ended as {paid.status}")
         singly = _written(system, before)
-    per_payment = {name: round(number / payments, 3) for name, number in written.items()}
+    per_payment = {name: round(number / payments, 5) for name, number in written.items()}
     return {"payments_per_s": payments / took, "latency_ms": times, "per_payment": per_payment,
             "commits_singly": round(singly["commits"] / single, 2)}  # fmt: skip
 
@@ -94,7 +94,7 @@ def median(runs: list[dict[str, Any]]) -> dict[str, Any]:
         "payments_per_s_of_each_run": [round(rate) for rate in rates],
         "latency_ms": {"p50": round(statistics.median(times), 2), "p99": round(times[int(len(times) * 0.99)], 2)},
         "per_payment": {
-            name: round(statistics.median(run["per_payment"][name] for run in runs), 2)
+            name: round(statistics.median(run["per_payment"][name] for run in runs), 4)
             for name in runs[0]["per_payment"]
         },
         "commits_singly": statistics.median(run["commits_singly"] for run in runs),

@@ -16,6 +16,8 @@ CHOREOGRAPHED: Final = "choreographed"
 ORCHESTRATED: Final = "orchestrated"
 FLOWS: Final = (ORCHESTRATED, CHOREOGRAPHED)
 ANY_ORDER: Final = "*"
+BEFORE: Final = "debit-first"  # the two shipped orders of the same steps
+AFTER: Final = "screen-first"
 _ANY_ORDER_NAME: Final = "ANY_ORDER"
 _TABLE: Final = "REACTIONS"
 

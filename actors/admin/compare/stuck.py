@@ -20,7 +20,7 @@ from actors.gateway.client import Client
 from actors.vocabulary.money import Money
 from actors.vocabulary.slots import slot_of
 
-FACTOR: Final = 0.1  # of the shipped deadlines, so that nobody waits for minutes
+FACTOR: Final = 0.05  # of the shipped deadlines, so that nobody waits for minutes
 LIMIT_S: Final = 60.0
 _LOOK_S: Final = 0.05
 _DEBTOR: Final = "COMPARE-STUCK"
@@ -53,7 +53,7 @@ def stuck(plan: Plan, note: Callable[[str], None]) -> list[dict[str, Any]]:
     from config.settings import SAMPLES, Settings, read_settings, write_effective
 
     shipped = Settings()
-    tenth = {
+    quicker = {
         "payment.timeout_factor": FACTOR,
         "tracker.stalled_after_seconds": shipped.tracker.stalled_after_seconds * FACTOR,
         "tracker.executing_after_seconds": shipped.tracker.executing_after_seconds * FACTOR,
@@ -64,7 +64,7 @@ def stuck(plan: Plan, note: Callable[[str], None]) -> list[dict[str, Any]]:
         "runtime.retry_initial_seconds": shipped.runtime.retry_initial_seconds * FACTOR,
         "runtime.retry_maximum_seconds": shipped.runtime.retry_maximum_seconds * FACTOR,
     }
-    given = {name: str(value) for name, value in tenth.items()}
+    given = {name: str(value) for name, value in quicker.items()}
     given |= {"notification.transport": "none", "replication.enabled": "false", "log.level": "error",
               "aml.watchlists": f'["{SAMPLES / "watchlist.csv"}"]'}  # fmt: skip
     data = Path(tempfile.mkdtemp(prefix="paysaga-stuck-")).absolute()

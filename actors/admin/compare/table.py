@@ -62,7 +62,8 @@ def figures(document: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
     for name in _COSTS:
         each = [of[flow]["per_payment"][name] for flow in FLOWS]
-        said = [f"{value:,.0f}" if name == "bytes" else f"{value:.2f}" for value in each]
+        form = {"bytes": ",.0f", "commits": ".4f"}.get(name, ".2f")
+        said = [format(value, form) for value in each]
         rows.append((f"{'bytes stored' if name == 'bytes' else name} a payment", *said))
     rows += [
         ("commits a payment, one at a time", *(f"{of[flow]['commits_singly']:g}" for flow in FLOWS)),
