@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
-from actors.messaging.message import Command, Reply, Tick
+from actors.messaging.message import Command, Event, Reply, Tick
 from actors.vocabulary.order import PaymentOrder
+from actors.vocabulary.reason import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,18 @@ class StepTimedOut(Tick):
 
     step: str
     attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentPostponed(Event):
+    """Nothing is asked of anybody `until` then: the payment waits for its date, or to try `step` again."""
+
+    progress: ClassVar[str | None] = "held"
+
+    payment_id: str
+    step: str
+    until: datetime
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from actors.payment.clocks import (
     waiting_timer,
 )
 from actors.payment.definition import Route, Timer, WaitUntil
-from actors.payment.messages import StepTimedOut
+from actors.payment.messages import PaymentPostponed, StepTimedOut
 from actors.payment.model import (
     CANCELLED,
     COMPENSATING,
@@ -65,12 +65,19 @@ def _begin(route: Route, state: State, at: int, now: datetime, events: Events) -
         if moment is None:
             return enter(route, state, at + 1, now, events)
         waiting = _fresh(state, at)._replace(waiting=moment.isoformat())
-        return Decision(waiting, (), (waiting_timer(step.name, waiting),), events)
+        why = Reason(NARRATIVE, f"{step.name}: until {moment:%Y-%m-%d %H:%M} UTC")
+        told = (*events, postponed(waiting, step.name, moment, why))
+        return Decision(waiting, (), (waiting_timer(step.name, waiting),), told)
     group = route.groups[at]
     assert group is not None
     steps: Any = route.steps[group.start : group.stop]
     begun = _fresh(state, at)._replace(branches=(Branch(),) * len(steps))
     return Decision(begun, tuple((each.to, each.command(order)) for each in steps), clocks(route, begun), events)
+
+
+def postponed(state: State, step: str, until: datetime, reason: Reason) -> Event:
+    """Whoever looks at the payment sees what it waits for, and that nobody has forgotten it."""
+    return PaymentPostponed(payment_id=state.order.payment_id, step=step, until=until, reason=reason)
 
 
 def undo(

@@ -8,15 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from actors.approval.messages import (
-    ApprovalDenied,
-    ApprovalGranted,
-    ApprovalOverdue,
-    ApprovalRequested,
-    ApprovalWithdrawn,
-    RequestApproval,
-    WithdrawApproval,
-)
+from actors.approval.messages import RequestApproval
 from actors.execution.messages import (
     ExecutePayment,
     ExecutionContradicted,
@@ -39,7 +31,7 @@ from actors.ledger.messages import (
 )
 from actors.payment.definition import Choice, Step, Workflow
 from actors.payment.facts import amount_over
-from actors.payment.stanzas import ENDINGS, SCREEN, STOP, ask_rail, minutes, seconds
+from actors.payment.stanzas import ENDINGS, SCREEN, STOP, approve, ask_rail, minutes, seconds
 from actors.vocabulary.order import PaymentOrder, RefundOf, turned_round
 from actors.vocabulary.reason import Reason
 from actors.vocabulary.refunds import APPROVAL_OVER
@@ -75,11 +67,6 @@ def request_approval(order: PaymentOrder) -> RequestApproval:
         creditor_name=order.creditor.name,
         why=f"{order.remittance} over the limit",
     )
-
-
-def withdraw_approval(order: PaymentOrder, reason: Reason, ending: str) -> WithdrawApproval:
-    """Nobody needs to decide about this refund any more."""
-    return WithdrawApproval(approval_id=order.payment_id, reason=reason.text)
 
 
 def execute_refund(order: PaymentOrder) -> ExecutePayment:
@@ -122,20 +109,7 @@ RESERVE: Final = Step(
     undone=CreditVoided,
     undo_refused=CreditVoidRefused,
 )
-APPROVE: Final = Step(
-    "approve-refund",
-    to="approval",
-    command=request_approval,
-    done=ApprovalGranted,
-    refused=ApprovalDenied,
-    waits_for_person=ApprovalRequested,
-    overdue=ApprovalOverdue,
-    timeout=seconds(30),
-    retries=2,
-    compensation=withdraw_approval,
-    undone=ApprovalWithdrawn,
-    undo_when_done=False,  # what people have agreed to stays agreed; only an open question is withdrawn
-)
+APPROVE: Final = approve("approve-refund", request_approval)
 EXECUTE: Final = Step(
     "execute-refund",
     to="execution",

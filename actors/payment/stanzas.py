@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
@@ -13,6 +14,15 @@ from actors.aml.messages import (
     ReviewClosed,
     ReviewOverdue,
     ScreenBeneficiary,
+)
+from actors.approval.messages import (
+    ApprovalDenied,
+    ApprovalGranted,
+    ApprovalOverdue,
+    ApprovalRequested,
+    ApprovalWithdrawn,
+    RequestApproval,
+    WithdrawApproval,
 )
 from actors.disbursement.messages import (
     CancellationRefused,
@@ -55,6 +65,11 @@ def close_review(order: PaymentOrder, reason: Reason, ending: str) -> CloseRevie
     return CloseReview(screening_id=order.payment_id, reason=reason.text)
 
 
+def withdraw_approval(order: PaymentOrder, reason: Reason, ending: str) -> WithdrawApproval:
+    """Nobody needs to decide about this payment any more."""
+    return WithdrawApproval(approval_id=order.payment_id, reason=reason.text)
+
+
 def stop_execution(order: PaymentOrder, reason: Reason, ending: str) -> StopExecution:
     """Let no instruction be recorded from now on."""
     return StopExecution(instruction_id=order.payment_id, reason=reason, ending=ending)
@@ -79,6 +94,26 @@ SCREEN: Final = Step(
     undone=ReviewClosed,
     undo_when_done=False,  # a clearance stands; only a case that is still open is closed
 )
+
+
+def approve(name: str, request: Callable[[PaymentOrder], RequestApproval]) -> Step:
+    """The step in which people agree to a payment, for what `request` tells them."""
+    return Step(
+        name,
+        to="approval",
+        command=request,
+        done=ApprovalGranted,
+        refused=ApprovalDenied,
+        waits_for_person=ApprovalRequested,
+        overdue=ApprovalOverdue,
+        timeout=seconds(30),
+        retries=2,
+        compensation=withdraw_approval,
+        undone=ApprovalWithdrawn,
+        undo_when_done=False,  # what people have agreed to stays agreed; only an open question is withdrawn
+    )
+
+
 STOP: Final = Gate(
     "stop-execution",
     to="execution",

@@ -10,7 +10,7 @@ from actors.payment.clocks import NO_TIMER, clock_stopped, command_of, outstandi
 from actors.payment.definition import NextWindow, Policy, Route, Timer, TryLater, WaitUntil, wait
 from actors.payment.messages import StepTimedOut
 from actors.payment.model import FORWARD, PERSON, REJECTED, Decision, State
-from actors.payment.moves import attention, enter, undo, wait_for_proof
+from actors.payment.moves import attention, enter, postponed, undo, wait_for_proof
 from actors.vocabulary.reason import NARRATIVE, TIMEOUT_AT_INSTRUCTED_AGENT, Reason
 
 # -- silence
@@ -61,7 +61,7 @@ def failed(route: Route, state: State, failed: Failed, now: datetime) -> Decisio
         return Decision(state)
     if state.step < route.pivot:
         # It was never answered: the same number is still good, and every try under it counts.
-        later = _follow(of.on_failure, of.name, state, now, tried=state.attempt)
+        later = _follow(of.on_failure, of.name, state, now, reason, tried=state.attempt)
         if later is not None:
             return _told(route, later, reason)
         return undo(route, state, state.step, reason, REJECTED, unanswered=True)
@@ -82,17 +82,19 @@ def after_refusal(route: Route, state: State, refusal: Any, now: datetime) -> De
     # The same number would be answered as before. Whoever is called may want to send it again, too.
     number = state.tries + 1 if step.again else state.tries
     refused = state._replace(tries=number, attempt=0)
-    later = _follow(policy, step.name, refused, now, tried=state.tries)
+    later = _follow(policy, step.name, refused, now, refusal.reason, tried=state.tries)
     return None if later is None else _told(route, later, refusal.reason)
 
 
-def _follow(policy: Policy, name: str, state: State, now: datetime, *, tried: int) -> Decision | None:
+def _follow(policy: Policy, name: str, state: State, now: datetime, reason: Reason, *, tried: int) -> Decision | None:
     """Wait for the moment, or the person, that the policy names; None where it gives up."""
     if isinstance(policy, TryLater | NextWindow):
         if tried > policy.tries:
             return None
-        later = state._replace(waiting=policy.again_at(now, tried).isoformat(), held=False)
-        return Decision(later, (), (waiting_timer(name, later),))
+        moment = policy.again_at(now, tried)
+        later = state._replace(waiting=moment.isoformat(), held=False)
+        why = Reason(reason.code, f"{reason.text}; {name} is tried again at {moment:%Y-%m-%d %H:%M:%S} UTC")
+        return Decision(later, (), (waiting_timer(name, later),), (postponed(later, name, moment, why),))
     if policy.calls_person:
         return Decision(state._replace(waiting=PERSON, held=False), (), NO_TIMER)
     return None

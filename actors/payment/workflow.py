@@ -1,4 +1,4 @@
-"""The payment process as data: two orders of the same steps. With `stanzas` and `refund` all that knows other services.
+"""The payment process as data: orders of the same steps. With `stanzas` and `refund` all that knows other services.
 
 To change the order, move a line; to change a step, change its stanza. The engine knows nothing of either.
 """
@@ -6,8 +6,11 @@ To change the order, move a line; to change a step, change its stanza. The engin
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final
 
+from actors.approval.messages import RequestApproval
 from actors.directory.reaction import ANY_ORDER, On, Reactions
 from actors.disbursement.messages import (
     CancellationRequested,
@@ -36,12 +39,27 @@ from actors.ledger.messages import (
     VoidDebit,
     VoidRefused,
 )
+from actors.limits.messages import CheckLimits, LimitExceeded, LimitReleased, ReleaseLimit, WithinLimits
 from actors.messaging.envelope import ORCHESTRATED
 from actors.messaging.message import Message
-from actors.payment.definition import Part, Return, Step, Workflow
+from actors.payment.definition import (
+    Choice,
+    NextWindow,
+    Part,
+    Return,
+    Step,
+    StopAndUndo,
+    Together,
+    TryLater,
+    WaitUntil,
+    Window,
+    Workflow,
+)
+from actors.payment.facts import amount_over
 from actors.payment.messages import CancelSaga, StartSaga
 from actors.payment.refund import REFUND
-from actors.payment.stanzas import ENDINGS, SCREEN, STOP, ask_rail, minutes, seconds
+from actors.payment.stanzas import ENDINGS, SCREEN, STOP, approve, ask_rail, minutes, seconds
+from actors.payment.windows import target_closing_day
 from actors.vocabulary.order import PaymentOrder
 from actors.vocabulary.reason import Reason
 
@@ -51,6 +69,11 @@ from actors.vocabulary.reason import Reason
 def debit_account(order: PaymentOrder) -> DebitAccount:
     """Hold the money."""
     return DebitAccount(debit_id=order.payment_id, account_id=order.debtor_account, amount=order.amount)
+
+
+def debit_again(order: PaymentOrder, attempt: int) -> DebitAccount:
+    """Try to hold the money once more, after a refusal."""
+    return replace(debit_account(order), attempt=attempt)
 
 
 def void_debit(order: PaymentOrder, reason: Reason, ending: str) -> VoidDebit:
@@ -74,6 +97,37 @@ def execute_payment(order: PaymentOrder) -> ExecutePayment:
     )
 
 
+def execute_again(order: PaymentOrder, attempt: int) -> ExecutePayment:
+    """Instruct the bank once more, after it has provably rejected the instruction before."""
+    return replace(execute_payment(order), attempt=attempt)
+
+
+def check_limits(order: PaymentOrder) -> CheckLimits:
+    """Is it within what the account may pay out?"""
+    return CheckLimits(check_id=order.payment_id, account_id=order.debtor_account, amount=order.amount)
+
+
+def release_limit(order: PaymentOrder, reason: Reason, ending: str) -> ReleaseLimit:
+    """Count it no longer."""
+    return ReleaseLimit(check_id=order.payment_id)
+
+
+def request_approval(order: PaymentOrder) -> RequestApproval:
+    """May so much be paid?"""
+    return RequestApproval(
+        approval_id=order.payment_id,
+        amount=order.amount,
+        debtor_account=order.debtor_account,
+        creditor_name=order.creditor.name,
+        why="a payment over the limit",
+    )
+
+
+def execution_date(order: PaymentOrder) -> datetime | None:
+    """The day on which the debtor wants it paid, from its first moment (UTC) on."""
+    return None if order.execution_date is None else datetime.fromisoformat(order.execution_date).replace(tzinfo=UTC)
+
+
 def post_debit(order: PaymentOrder) -> PostDebit:
     """The held money has left."""
     return PostDebit(debit_id=order.payment_id)
@@ -83,6 +137,9 @@ def book_return(order: PaymentOrder, return_id: str, reason: Reason) -> BookRetu
     """The money that left has come back."""
     return BookReturn(return_id=return_id, debit_id=order.payment_id, reason=reason)
 
+
+# When the banks of the euro's settlement system T2 take customers' payments. Source: the European Central Bank.
+BANKING_HOURS: Final = Window("02:30", "17:00", zone="Europe/Berlin", closed=target_closing_day)
 
 # -- the steps: each a stanza, the same in every order
 
@@ -121,6 +178,19 @@ POST: Final = Step(
     timeout=seconds(5),
     needs=("execute-payment",),
 )
+
+LIMITS: Final = Step(
+    "check-limits",
+    to="limits",
+    command=check_limits,
+    done=WithinLimits,
+    refused=LimitExceeded,
+    timeout=seconds(5),
+    retries=2,
+    compensation=release_limit,
+    undone=LimitReleased,
+)
+APPROVE: Final = approve("approve-payment", request_approval)
 
 # -- what may come in between, at any step
 
@@ -163,9 +233,36 @@ SCREEN_FIRST: Final = payment(
     ),
 )
 
+# What the language has to offer, on one payment: checks at the same time, people who agree to large ones, the day on
+# which the debtor wants it paid, and a further try where the reason of a refusal gives hope. Orchestrated only.
+GUARDED: Final = payment(
+    "guarded",
+    version=1,
+    steps=(
+        replace(DEBIT, again=debit_again, on_reason={"AM04": TryLater(minutes(10), tries=3, backoff=2)}),
+        Together("checks", (SCREEN, LIMITS)),
+        Choice(
+            "large-payment",
+            on=amount_over(EUR="10000", USD="10000", GBP="10000", others=True),
+            cases={True: (APPROVE,), False: ()},
+        ),
+        WaitUntil("execution-date", execution_date),
+        replace(
+            EXECUTE,
+            again=execute_again,
+            on_reason={
+                "AM04": TryLater(minutes(10), tries=3, backoff=2),  # InsufficientFunds: later there may be some
+                "AC04": StopAndUndo(),  # ClosedAccountNumber
+                "TM01": NextWindow(BANKING_HOURS, tries=2),  # InvalidCutOffTime
+            },
+        ),
+        POST,
+    ),
+)
+
 # A payment keeps the workflow it started with: a changed order of steps is a new version beside the old one.
 WORKFLOWS: Final[Mapping[tuple[str, int], Workflow]] = {
-    (workflow.name, workflow.version): workflow for workflow in (DEBIT_FIRST, SCREEN_FIRST, REFUND)
+    (workflow.name, workflow.version): workflow for workflow in (DEBIT_FIRST, SCREEN_FIRST, GUARDED, REFUND)
 }
 
 # Everything that any service may tell a saga.

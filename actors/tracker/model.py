@@ -33,7 +33,7 @@ MOVES: Final[Mapping[str, frozenset[str]]] = {
     "debiting": frozenset({"screening", "held", "executing", "compensating"}) | _ENDS,
     "screening": frozenset({"debiting", "held", "executing", "compensating"}) | _ENDS,
     "held": frozenset({"debiting", "executing", "compensating"}) | _ENDS,
-    "executing": frozenset({"compensating"}) | _ENDS,
+    "executing": frozenset({"held", "compensating"}) | _ENDS,  # held: rejected, and tried again later
     "compensating": _ENDS,
     "completed": frozenset({"returned", "needs_attention"}),
     "rejected": frozenset({"needs_attention"}),

@@ -175,7 +175,7 @@ def test_what_follows_from_an_event_is_drawn_once() -> None:
 
 def test_the_workflows_are_there_as_plain_data() -> None:
     """What `workflow list` and `workflow show` print."""
-    assert [each["name"] for each in queries.workflows()] == ["debit-first", "screen-first", "refund"]
+    assert [each["name"] for each in queries.workflows()] == ["debit-first", "screen-first", "guarded", "refund"]
     shown = queries.workflow("debit-first")
     assert shown is not None
     assert shown["pivot"] == "execute-payment"
