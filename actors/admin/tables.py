@@ -8,6 +8,7 @@ from typing import Any, Final
 from actors.admin.screen import Screen
 
 _SHOWN_OF_DATA: Final = 60
+_FIRST: Final = ("attempt", 1)  # as nearly everything is
 _HIDDEN: Final = frozenset(("order", "facts"))  # the whole order rides along; the page above shows it
 
 
@@ -125,7 +126,10 @@ def said(data: dict[str, Any], payment_id: str = "") -> str:
     words = [
         f"{name} {value}"
         for name, value in data.items()
-        if name not in _HIDDEN and value not in (None, "", [], {}, payment_id) and not isinstance(value, dict | list)
+        if name not in _HIDDEN
+        and (name, value) != _FIRST
+        and value not in (None, "", [], {}, payment_id)
+        and not isinstance(value, dict | list)
     ]
     text = ", ".join(words)
     return text if len(text) <= _SHOWN_OF_DATA else text[: _SHOWN_OF_DATA - 1] + "…"
