@@ -89,7 +89,7 @@ class Operators:
             self._do_to_many(cell)
         if chance.random() < 0.3:
             self._jobs.meddle(cell)
-        self._steering.stroll(self._cells, [row[0] for row in moving])
+        self._steering.stroll(self._cells, lambda: [row[0] for each in self._cells for row in each.disk.rows(MOVING)])
         if chance.random() < 0.3:
             self.deposit()
         if chance.random() < 0.2 and cell.disk.rows(LETTERS)[0][0]:

@@ -34,10 +34,10 @@ class Steering:
         self._about = about
         self._tell = tell
 
-    def stroll(self, cells: list[SimulatedCell], moving: list[str]) -> None:
+    def stroll(self, cells: list[SimulatedCell], under_way: Callable[[], list[str]]) -> None:
         """Perhaps do something to one of the payments that move, and perhaps pause a service for a while."""
         chance = self._chance
-        if moving and chance.random() < 0.6:
+        if chance.random() < 0.6 and (moving := under_way()):
             self._steer(chance.choice(moving))
         if chance.random() < 0.06:
             self._pause_target(cells)
