@@ -135,7 +135,7 @@ def a_late_answer_of_the_rail_is_ignored(patch: Patch) -> None:
     patch.setattr(gate, "RULES", deaf)
 
 
-@defect("a second instruction for one payment|never recorded")
+@defect("a second instruction|never recorded")
 def a_resend_goes_under_another_instruction_id(patch: Patch) -> None:
     """To the bank it is another payment."""
     recorded = Entry.recorded_command
@@ -171,7 +171,7 @@ def a_held_beneficiary_is_cleared(patch: Patch) -> None:
     patch.setattr(Aml, "_hold", wave_through)
 
 
-@defect("no timer will ever ask the rail|handled .* twice|nobody follows it|is lost|the log of|waiting for ever")
+@defect("no timer will ever ask|handled .* twice|nobody follows it|is lost|the log of|waiting for ever|for nothing")
 def what_a_handler_did_stands_though_it_raised(patch: Patch) -> None:
     """Its second attempt finds its own traces and takes them for somebody's."""
     patch.setattr(SqliteSession, "take_back", SqliteSession.release)
