@@ -23,6 +23,7 @@ READINGS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
         (
             "docs/how-to/submit-a-file.md",
             "docs/how-to/decide-on-held-payments.md",
+            "docs/how-to/repair-many-payments.md",
             "docs/how-to/load-a-watchlist.md",
             "docs/how-to/add-a-service.md",
             "docs/how-to/back-up-and-restore.md",

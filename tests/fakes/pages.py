@@ -22,7 +22,7 @@ PATIENCE: Final = 60
 ANYTHING: Final = "…"  # a line of its own that stands for any number of lines
 
 _BLOCK: Final = re.compile(r"^```(?:console|\w+ file=(\S+))\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_ID: Final = re.compile(r"\b[PCDR]01[0-9A-Z]{3,}-[0-9a-f]{2}\b")
+_ID: Final = re.compile(r"\b(?:[PCDR]01[0-9A-Z]{3,}-[0-9a-f]{2}|J01[0-9A-Z]{13,})\b")
 _COUNTED: Final = ("status", "directory", "verify")  # commands whose figures depend on the run
 _ALIKE: Final = (
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?(\+00:00)?"), "MOMENT"),
