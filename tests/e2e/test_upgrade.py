@@ -95,7 +95,7 @@ def test_an_older_program_refuses_what_a_newer_one_has_left(path: Path, tmp_path
     unpack(path, data)
     for store in data.glob("cells/*/store.db"):
         with contextlib.closing(sqlite3.connect(store, isolation_level=None)) as connection:
-            connection.execute("UPDATE schema_versions SET version = version + 1 WHERE component = 'ledger'")
+            connection.execute("UPDATE schema_versions SET version = version + 1000 WHERE component = 'ledger'")
     settings = read_settings(CONFIG / "partitioned.toml", {"topology.cells": "2"})
     started = Installation(data).run("start", "--set", f"topology.cells={settings.topology.cells}")
     assert started.status == 1
