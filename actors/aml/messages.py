@@ -48,6 +48,7 @@ class BeneficiaryBlocked(Outcome):
 class BeneficiaryHeld(Outcome):
     """A person must decide; `review_seconds` is the time they have before it is overdue."""
 
+    unheard: ClassVar[str] = "a person decides; the saga stops its clock, the tracker shows it"
     progress: ClassVar[str | None] = "held"
 
     screening_id: str
@@ -79,6 +80,8 @@ class CloseReview(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewClosed(Outcome):
     """There is no open case for the screening (any more), and a later screening under its id is refused."""
+
+    unheard: ClassVar[str] = "nothing waits for it but a saga that undoes its steps"
 
     screening_id: str
     facts: PaymentFacts | None = None

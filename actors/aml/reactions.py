@@ -49,5 +49,5 @@ REACTIONS: Reactions = {
         On(CreditReserved, ScreenBeneficiary, screen_unless_asked),
         On(ApprovalGranted, ScreenBeneficiary, screen_beneficiary),
     ),
-    ANY_ORDER: (On(ExecutionStopped, CloseReview, close_review),),
+    ANY_ORDER: (On(ExecutionStopped, CloseReview, close_review, may_be_idle="only AML knows whether a case is open"),),
 }

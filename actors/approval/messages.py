@@ -36,6 +36,7 @@ class RequestApproval(Command):
 class ApprovalRequested(Outcome):
     """People must decide; `review_seconds` is the time they have before it is overdue."""
 
+    unheard: ClassVar[str] = "people decide; the saga stops its clock, the tracker shows it"
     progress: ClassVar[str | None] = "held"
 
     approval_id: str
@@ -83,6 +84,8 @@ class WithdrawApproval(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalWithdrawn(Outcome):
     """Nobody is asked (any more), and asking later under the same id is refused."""
+
+    unheard: ClassVar[str] = "nothing waits for it but a saga that undoes its steps"
 
     approval_id: str
     facts: PaymentFacts | None = None

@@ -36,6 +36,11 @@ def withdraw(event: ExecutionStopped) -> WithdrawApproval | None:
 REACTIONS: Reactions = {
     "refund": (
         On(CreditReserved, RequestApproval, ask_people),
-        On(ExecutionStopped, WithdrawApproval, withdraw),
+        On(
+            ExecutionStopped,
+            WithdrawApproval,
+            withdraw,
+            may_be_idle="nobody but Approval knows whether people are asked",
+        ),
     ),
 }

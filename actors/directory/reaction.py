@@ -18,12 +18,14 @@ class On:
     """On `event`, do `command`: `make` turns the event into it, or into None where there is nothing to do.
 
     The service handles the command exactly as if it had been sent one, and what comes of it is published.
+    `may_be_idle` says why it also does so where the orchestrated flow, which knows more, would ask for nothing.
     """
 
     event: type[Event]
     command: type[Message]
     make: Callable[[Any], Message | None]
     flows: tuple[str, ...] = (CHOREOGRAPHED,)
+    may_be_idle: str = ""
 
 
 # Each service's reactions.py holds one of these: per order of steps (`debit-first`, `screen-first`, `*`).

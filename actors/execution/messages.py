@@ -81,6 +81,8 @@ class StopRefused(Outcome):
 class PaymentSubmitted(Outcome):
     """The rail has taken the instruction and will answer later."""
 
+    unheard: ClassVar[str] = "progress: a saga that had to ask again hears it, and people"
+
     instruction_id: str
     facts: PaymentFacts | None = None
 

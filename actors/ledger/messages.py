@@ -72,6 +72,8 @@ class CloseAccount(Command):
 class AccountClosed(Event):
     """The account takes no debit any more."""
 
+    unheard: ClassVar[str] = "debits of a closed account are refused by the ledger itself"
+
     account_id: str
 
 
@@ -91,6 +93,7 @@ class DebitAccount(Command):
     the record. Answered by `AccountDebited` or `DebitRefused`.
     """
 
+    undone_by: ClassVar[str] = "VoidDebit"
     progress: ClassVar[str | None] = "debiting"
 
     debit_id: str  # idempotency key: one id debits once
@@ -241,6 +244,8 @@ class ReserveCredit(Command):
 
     Answered by `CreditReserved` or `CreditRefused`.
     """
+
+    undone_by: ClassVar[str] = "VoidCredit"
 
     credit_id: str  # idempotency key: one id reserves once
     debit_id: str

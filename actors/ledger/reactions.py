@@ -93,12 +93,14 @@ def void_stopped_credit(event: ExecutionStopped) -> VoidCredit | None:
     return VoidCredit(credit_id=facts.order.payment_id, reason=event.reason, ending=event.ending, facts=facts)
 
 
+UNTOLD: Final = "only the Ledger knows whether money is held; voiding a debit never made refuses a late one"
+
 # What the orders of steps of a payment have in common: all that follows once its money is held.
 PAYMENT: Final = (
     On(PaymentExecuted, PostDebit, post_debit),
     On(ExecutionRejected, VoidDebit, void_debit),
-    On(BeneficiaryBlocked, VoidDebit, void_debit),
-    On(ExecutionStopped, VoidDebit, void_stopped),
+    On(BeneficiaryBlocked, VoidDebit, void_debit, may_be_idle=UNTOLD),
+    On(ExecutionStopped, VoidDebit, void_stopped, may_be_idle=UNTOLD),
     On(ReturnReceived, BookReturn, book_return),
 )
 REACTIONS: Reactions = {

@@ -18,6 +18,7 @@ class CheckLimits(Command):
     Answered by `WithinLimits` or `LimitExceeded`.
     """
 
+    undone_by: ClassVar[str] = "ReleaseLimit"
     progress: ClassVar[str | None] = "screening"
 
     check_id: str  # idempotency key: one id counts once
@@ -30,6 +31,8 @@ class CheckLimits(Command):
 class WithinLimits(Outcome):
     """The amount is counted; where no limit is configured any amount is within."""
 
+    unheard: ClassVar[str] = "only sagas ask for it, as a step"
+
     check_id: str
     facts: PaymentFacts | None = None
 
@@ -37,6 +40,8 @@ class WithinLimits(Outcome):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitExceeded(Outcome):
     """The payment is too large (AM02), or the account's payments of the day would be (AM14). Nothing is counted."""
+
+    unheard: ClassVar[str] = "only sagas ask for it, as a step"
 
     check_id: str
     reason: Reason
@@ -54,6 +59,8 @@ class ReleaseLimit(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitReleased(Outcome):
     """Nothing is counted under the id (any more), and a later check under it is refused."""
+
+    unheard: ClassVar[str] = "only sagas ask for it, when a step is undone"
 
     check_id: str
     facts: PaymentFacts | None = None

@@ -16,7 +16,9 @@ class Message:
     said by actors alone. `starts_work` is True for what begins something new, and so is refused with `Busy` while there
     is too much to do already. `by_person` is True for what only a person wants, whichever actor passes it
     on. `codec_version` grows when a message changes in another way than by a field at its end:
-    what was stored before then needs an upcaster (`codec.upcast`). None of them is ever transmitted.
+    what was stored before then needs an upcaster (`codec.upcast`). `unheard` says why nobody reacts to an event,
+    `undone_by` names the command that releases what a command holds: `workflow lint` asks. None of them is ever
+    transmitted.
     """
 
     progress: ClassVar[str | None] = None
@@ -25,6 +27,8 @@ class Message:
     starts_work: ClassVar[bool] = False
     by_person: ClassVar[bool] = False
     codec_version: ClassVar[int] = 1
+    unheard: ClassVar[str] = ""
+    undone_by: ClassVar[str] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

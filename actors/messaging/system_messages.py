@@ -114,6 +114,7 @@ class LinesSeen(Tick):
 class PaymentPaused(Event):
     """A person has paused the payment: every cell knows it, and puts reactions to its events aside."""
 
+    unheard: ClassVar[str] = "people see it in the timeline; the payment itself just waits"
     by_person: ClassVar[bool] = True
 
     payment_id: str
@@ -125,6 +126,7 @@ class PaymentPaused(Event):
 class PaymentResumed(Event):
     """It goes on: what was put aside is taken in order."""
 
+    unheard: ClassVar[str] = "people see it in the timeline; what was put aside goes on by itself"
     by_person: ClassVar[bool] = True
 
     payment_id: str

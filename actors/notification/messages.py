@@ -14,6 +14,8 @@ from actors.vocabulary.reason import Reason
 class MailSent(Event):
     """The transport has taken the mail to `party` (`debtor` or `creditor`)."""
 
+    unheard: ClassVar[str] = "for the timeline: no payment depends on a mail"
+
     message_id: str  # the mail's Message-ID: the same for a repeat
     party: str
     address: str
@@ -23,6 +25,8 @@ class MailSent(Event):
 class MailSkipped(Event):
     """No mail to `party` (or to `debtor, creditor`): `reason` says why."""
 
+    unheard: ClassVar[str] = "for the timeline: no payment depends on a mail"
+
     party: str
     reason: str
 
@@ -30,6 +34,8 @@ class MailSkipped(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailFailed(Event):
     """The transport refused the mail for good; `error` is its word."""
+
+    unheard: ClassVar[str] = "for the timeline: no payment depends on a mail"
 
     message_id: str
     party: str

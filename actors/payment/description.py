@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable, Hashable
+from functools import cache
 from typing import Any
 
 from actors.messaging.message import Message
@@ -67,6 +68,7 @@ def _return(workflow: Workflow) -> dict[str, Any]:
     }
 
 
+@cache
 def made_by(command: Callable[..., Message]) -> type[Message]:
     """The class of what a workflow's function makes, as it is annotated."""
     made: type[Message] = typing.get_type_hints(command)["return"]

@@ -10,20 +10,22 @@ import typing
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from types import UnionType
 from typing import Any, Final
 
 from actors.directory.reaction import On
 from actors.messaging.message import Message
 from actors.vocabulary.money import Money
-from actors.vocabulary.order import Creditor, PaymentFacts, PaymentOrder
+from actors.vocabulary.offers import REFUND
+from actors.vocabulary.order import Creditor, PaymentFacts, PaymentOrder, RefundOf
 from actors.vocabulary.reason import NARRATIVE, Reason
 
 M = typing.TypeVar("M", bound=Message)
 
 PAYMENT_ID: Final = "P0-00"
 ENDINGS: Final = ("rejected", "cancelled")  # what an undone payment becomes, as its messages carry it
-_BEGINNING: Final = datetime(2030, 1, 1, tzinfo=UTC)
+BEGINNING: Final = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 def order(workflow: str, flow: str, **facts: Any) -> PaymentOrder:
@@ -41,9 +43,15 @@ def order(workflow: str, flow: str, **facts: Any) -> PaymentOrder:
         "workflow": workflow,
         "workflow_version": 1,
         "batch_id": None,
-        "created_at": _BEGINNING,
+        "created_at": BEGINNING,
     }
-    return PaymentOrder(**(known | facts))
+    known |= facts
+    if workflow == REFUND:
+        known["refund"] = RefundOf(
+            payment_id="P1-00", amount=known["amount"], created_at=BEGINNING, until=BEGINNING,
+            reason=Reason(NARRATIVE, "made up"),
+        )  # fmt: skip
+    return PaymentOrder(**known)
 
 
 def example(cls: type[M], of: PaymentOrder, **known: Any) -> M:
@@ -54,7 +62,7 @@ def example(cls: type[M], of: PaymentOrder, **known: Any) -> M:
         "reason": Reason(NARRATIVE, "made up"),
         "payment_id": of.payment_id,
     } | known
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     return cls(**{each.name: _value(each, hints[each.name], made, of) for each in fields(cls)})
 
 
@@ -72,6 +80,9 @@ def made(on: On, event: Message) -> Message | None:
     return on.make(event)
 
 
+_hints = cache(typing.get_type_hints)
+
+
 def _value(field: Any, hint: Any, known: dict[str, Any], of: PaymentOrder) -> Any:
     kinds = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, UnionType) else (hint,)
     if field.name in known and any(_fits(known[field.name], kind) for kind in kinds):
@@ -83,7 +94,7 @@ def _value(field: Any, hint: Any, known: dict[str, Any], of: PaymentOrder) -> An
     if type(None) in kinds:
         return None
     plain = {
-        str: of.payment_id, int: 1, bool: False, float: 1.0, Money: of.amount, datetime: _BEGINNING,
+        str: of.payment_id, int: 1, bool: False, float: 1.0, Money: of.amount, datetime: BEGINNING,
         timedelta: timedelta(minutes=1), Reason: known["reason"], PaymentOrder: of, PaymentFacts: known["facts"],
         Creditor: of.creditor,
     }  # fmt: skip

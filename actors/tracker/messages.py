@@ -13,6 +13,7 @@ from actors.vocabulary.reason import Reason
 class PaymentStalled(Event):
     """Nobody answered the payment's last message within its deadline; `reason.text` names what is missing."""
 
+    unheard: ClassVar[str] = "for operators: what is missing, nobody can react to"
     progress: ClassVar[str | None] = "needs_attention"
 
     payment_id: str

@@ -640,6 +640,11 @@ def test_workflows_and_chains_are_listed_shown_and_drawn_from_the_code(desk: Des
     assert "name another file" in desk.err
     assert desk.run("workflow", "diagram", "debit-first@9") == 1
     assert desk.run("diagram", "P9-00") == 1
+    assert desk.run("workflow", "lint") == 0
+    assert desk.json("workflow", "lint") == {"ok": True, "findings": []}
+    rows = desk.json("workflow", "diff", "debit-first", "screen-first")["rows"]
+    assert [row["left"] for row in rows if row["what"] == "moved"]
+    assert desk.run("workflow", "diff", "debit-first", "choreographed-debit-first") == 1
     assert desk.run("workflow", "diagram", "--format", "svg") == 2
     assert desk.run("workflow", "show", "nothing") == 1
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actors.admin.command import DONE, WRONG_USAGE, Command, CommandFailed, Invocation
+from actors.admin.command import DONE, FAILED, WRONG_USAGE, Command, CommandFailed, Invocation
 from actors.admin.commands.workflow import CHAIN
 
 if TYPE_CHECKING:
@@ -57,6 +57,43 @@ def draw_payment(invocation: Invocation) -> int:
         said = f"drew {given.payment_id} into {given.output}"
     invocation.screen.show(document, lambda _: invocation.screen.say(said))
     return DONE
+
+
+def compare_workflows(invocation: Invocation) -> int:
+    """Two of them side by side."""
+    from actors import assembly
+    from actors.pictures import comparison
+    from actors.pictures.chain import chain
+    from actors.pictures.outline import outline
+
+    names = (invocation.arguments.left, invocation.arguments.right)
+    found = [find(name) for name in names]
+    if isinstance(found[0], str) != isinstance(found[1], str):
+        raise CommandFailed("a workflow and a chain have no steps in common; name two workflows, or two chains")
+    sides = [chain(assembly.reactions(), each) if isinstance(each, str) else outline(each) for each in found]
+    rows = comparison.compare(*sides)
+    document = {"left": names[0], "right": names[1], "rows": [row.as_dict() for row in rows],
+                "changed": any(row.what for row in rows)}  # fmt: skip
+    cells = [(row.left, row.right, row.what, "; ".join(row.changes)) for row in rows]
+    invocation.screen.show(document, lambda _: invocation.screen.table((*names, "", "what differs"), cells))
+    return DONE
+
+
+def lint_workflows(invocation: Invocation) -> int:
+    """What is wrong with the flows as they are wired; status 1 where something is."""
+    from actors.pictures import lint
+
+    findings = lint.lint(lint.shipped())
+    document = {"ok": not findings, "findings": [finding._asdict() for finding in findings]}
+
+    def render(_: Any) -> None:
+        if findings:
+            invocation.screen.table(("rule", "where", "what"), findings)
+        else:
+            invocation.screen.say("nothing found: no loose ends, no circles, and both flows do the same")
+
+    invocation.screen.show(document, render)
+    return FAILED if findings else DONE
 
 
 def diagram(name: str, format: str) -> str:
@@ -138,6 +175,11 @@ def _one_workflow(parser: argparse.ArgumentParser) -> None:
     _diagram_arguments(parser)
 
 
+def _two_workflows(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("left", metavar="NAME[@VERSION]")
+    parser.add_argument("right", metavar="NAME[@VERSION]", help="two workflows, or two chains")
+
+
 def _one_payment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("payment_id", metavar="PAYMENT_ID")
     parser.add_argument(
@@ -152,6 +194,17 @@ COMMANDS: tuple[Any, ...] = (
         help="a workflow or a chain drawn from the code: as text, Mermaid, SVG or BPMN 2.0 with its layout",
         arguments=_one_workflow,
         run=draw_workflow,
+    ),
+    Command(
+        name="workflow diff",
+        help="two versions, two workflows or two chains side by side: steps added, removed, moved, changed",
+        arguments=_two_workflows,
+        run=compare_workflows,
+    ),
+    Command(
+        name="workflow lint",
+        help="loose ends, circles, debits that nothing voids, differences between the flows; status 1 if any",
+        run=lint_workflows,
     ),
     Command(
         name="diagram",
