@@ -80,7 +80,9 @@ def made(on: On, event: Message) -> Message | None:
     return on.make(event)
 
 
-_hints = cache(typing.get_type_hints)
+@cache
+def _hints(cls: Any) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
 def _value(field: Any, hint: Any, known: dict[str, Any], of: PaymentOrder) -> Any:
