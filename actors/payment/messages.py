@@ -43,6 +43,7 @@ class StepTimedOut(Tick):
 class PaymentPostponed(Event):
     """Nothing is asked of anybody `until` then: the payment waits for its date, or to try `step` again."""
 
+    unheard: ClassVar[str] = "people see it in the timeline; the saga's own timer goes on"
     progress: ClassVar[str | None] = "held"
 
     payment_id: str
