@@ -80,10 +80,10 @@ def pause(route: Route, state: State, command: SteerSaga, now: datetime) -> Stee
 def resume(route: Route, state: State, command: SteerSaga, now: datetime) -> Steered:
     """It goes on where it stood; the command without answer gets its whole time again."""
     payment_id = state.order.payment_id
-    if not state.paused:
-        return Steered(Decision(state), f"{payment_id} is not paused")
-    resumed = state._replace(paused="")
     event = PaymentResumed(payment_id=payment_id, by=command.by, reason=command.reason)
+    if not state.paused:  # but somebody may have paused it before it had a saga, and cells think so
+        return Steered(Decision(state, events=(event,)), f"{payment_id} is not paused")
+    resumed = state._replace(paused="")
     return Steered(Decision(resumed, (), fresh_timers(route, resumed), (event,)), f"{payment_id} goes on")
 
 

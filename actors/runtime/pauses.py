@@ -84,7 +84,8 @@ class Pauses:
         """Whether what would go to `target` has to wait."""
         if self._services and target.partition("/")[0] in self._services:
             return True
-        return envelope.kind == EVENT and envelope.payment_id in self._payments and target != ACTOR
+        event = envelope.kind == EVENT and envelope.flow == CHOREOGRAPHED and target != ACTOR
+        return event and envelope.payment_id in self._payments
 
     def stands_still(self, service: str) -> bool:
         """Whether no clock may run out on this service: it is paused, or the rail behind it."""

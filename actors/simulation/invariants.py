@@ -16,6 +16,7 @@ from actors.execution.rail import Submission
 from actors.ledger.model import NEVER_MADE, PENDING, POSTED, REFUSED, VOIDED
 from actors.messaging.envelope import CHOREOGRAPHED, EVENT, OPERATOR, TIMER
 from actors.messaging.frames import LINK, unpack_frame
+from actors.messaging.system_messages import PaymentRetried
 from actors.runtime.service import Handed, Record
 from actors.simulation.cells import SimulatedCell, Violation
 from actors.simulation.poison import Poison
@@ -85,6 +86,7 @@ class Invariants:
         self._storied: set[str] = set()  # payments of which a line is logged
         self._tasks: dict[str, set[int]] = {}
         self._handled: set[tuple[str, str, str, str]] = set()
+        self._retried: set[str] = set()  # payments whose dead letters a person had delivered again
         self._latest: dict[tuple[str, str, str], int] = {}
         self._debits: dict[str, tuple[str, int, str]] = {}
         self._gates: dict[str, str] = {}
@@ -109,8 +111,11 @@ class Invariants:
         if turns is None:
             return
         self._tasks.setdefault(cell.name, set()).update(number for number, _, _ in turns._outboxes._new)
-        self._exactly_once(cell)
         records: list[Record] = turns._records
+        self._retried.update(
+            record.envelope.payment_id for record in records if type(record.envelope.message) is PaymentRetried
+        )
+        self._exactly_once(cell)
         if not records or records is self._not_its_own:
             return
         touched = dict.fromkeys(record.envelope.payment_id for record in records)
@@ -336,7 +341,7 @@ class Invariants:
                 raise Violation(f"{service} handled {name} ({message_id}) twice", payment_id)
             seen.add(key)
             number = _line_of(message_id, cell.name)
-            if number and (cell.name, DEAD_LETTERS) not in self.read_again:
+            if number and (cell.name, DEAD_LETTERS) not in self.read_again and payment_id not in self._retried:
                 place = (cell.name, service, payment_id)
                 if number < self._latest.get(place, 0) and place[:2] not in self.read_again:
                     raise Violation(f"{service} handled {name} ({message_id}) after a later message", payment_id)
