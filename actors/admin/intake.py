@@ -96,7 +96,7 @@ def refund_one(
     Raises:
         CommandFailed: it was refused, not taken now, or was taken and can't be read yet.
     """
-    slot = slot_in(refund.payment_id)
+    slot = slot_in(refund.refund_of)
     document, accepted = _taken(client, data, refund, slot, wait_seconds, patience_seconds)
     if document is None:
         raise CommandFailed(f"refund {accepted.payment_id} is accepted; see what became of it with: payment ID")

@@ -149,7 +149,7 @@ class Disbursement(Service):
 
     def refund(self, command: RefundPayment, turn: Turn) -> None:
         """Make of the payment, which lives here, the order that gives it back; its key is claimed elsewhere."""
-        key, payment_id, envelope = command.idempotency_key, command.payment_id, turn.envelope
+        key, payment_id, envelope = command.idempotency_key, command.refund_of, turn.envelope
         known = self.store.order(payment_id)
         original = known[0] if known else None
         error = "; ".join(refunds.form_errors(command)) or refunds.why_not(payment_id, original, command)
@@ -169,19 +169,20 @@ class Disbursement(Service):
         )
         claim = ClaimRefund(
             order=order,
-            digest=refunds.digest(command),
+            digest=refunds.digest(command).hex(),
             client=envelope.sender,
             message_id=envelope.message_id,
             wait_for=command.wait_for,
         )
-        turn.send("disbursement", claim, slot=slot_of(key), payment_id=order.payment_id)
+        turn.send("disbursement", claim, slot=slot_of(key))
 
     def claim_refund(self, command: ClaimRefund, turn: Turn) -> None:
         """Claim the key and hand the order back to where the payment lives; a known key is answered from its claim."""
         order, client = command.order, command.client
         key, payment_id = order.idempotency_key, order.payment_id
-        if not self.store.claim(key, command.digest, payment_id, command.message_id):
-            self._repeat(key, command.digest, command.message_id, client, command.wait_for, turn)
+        digest = bytes.fromhex(command.digest)
+        if not self.store.claim(key, digest, payment_id, command.message_id):
+            self._repeat(key, digest, command.message_id, client, command.wait_for, turn)
             return
         turn.send("disbursement", StartPayment(order=order), slot=slot_in(payment_id), payment_id=payment_id)
         turn.answer(PaymentAccepted(payment_id=payment_id, idempotency_key=key), to=client)

@@ -50,7 +50,7 @@ class RefundPayment(Command):
     starts_work: ClassVar[bool] = True
 
     idempotency_key: str  # one key is one refund, in the whole system
-    payment_id: str
+    refund_of: str  # the payment whose money goes back; not this message's own: the refund has another id
     amount: Money | None = None  # None: what the payment was of
     reason: str
     flow: str | None = None  # None: the configured default, whatever the payment's own was
@@ -61,13 +61,12 @@ class RefundPayment(Command):
 class ClaimRefund(Command):
     """Disbursement to itself, from the payment's slot to the key's: claim the key, then have the refund started.
 
-    `client` is who asked, by the message `message_id`, and gets the answer.
+    `client` is who asked, by the message `message_id`, and gets the answer. It is no payment's message: under a
+    known key the order is dropped.
     """
 
-    logged: ClassVar[bool] = False  # the event that comes of it says the same
-
     order: PaymentOrder
-    digest: bytes
+    digest: str  # hexadecimal
     client: str
     message_id: str
     wait_for: tuple[str, ...] = ()

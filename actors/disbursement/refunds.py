@@ -22,7 +22,7 @@ WORKFLOW: Final = REFUND
 def form_errors(command: RefundPayment) -> list[str]:
     """What is wrong with the form of what is asked, a sentence each; empty when it can be taken.
 
-    >>> form_errors(RefundPayment(idempotency_key="K-2", payment_id="P01JD8XK2M300004-2f", reason="", flow="both"))
+    >>> form_errors(RefundPayment(idempotency_key="K-2", refund_of="P01JD8XK2M300004-2f", reason="", flow="both"))
     ['reason is empty', "flow 'both' is neither orchestrated nor choreographed"]
     """
     errors = model.text_errors("idempotency_key", command.idempotency_key)
@@ -48,7 +48,7 @@ def digest(command: RefundPayment) -> bytes:
     """Sixteen bytes that stand for what was asked: every field as given, apart from the key."""
     amount = command.amount
     asked = (amount.amount, amount.currency) if amount else None
-    content = codec.pack((WORKFLOW, command.payment_id, asked, command.reason, command.flow))
+    content = codec.pack((WORKFLOW, command.refund_of, asked, command.reason, command.flow))
     return blake2b(content, digest_size=model.DIGEST_BYTES).digest()
 
 

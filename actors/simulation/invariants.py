@@ -33,7 +33,9 @@ ENDS: Final = ("PaymentCompleted", "PaymentReturned")
 _ROOTS: Final = frozenset((TIMER, OPERATOR))
 _OUTSIDE: Final = ("client-", "timer/")
 
-DEBIT: Final = "SELECT state, amount, currency, account_id FROM debits WHERE debit_id = ?"
+# What holds a payment's money: its debit; a refund's is its credit.
+DEBIT: Final = """SELECT state, amount, currency, account_id FROM debits WHERE debit_id = ?1
+    UNION ALL SELECT state, amount, currency, account_id FROM credits WHERE credit_id = ?1"""
 EXECUTION: Final = "SELECT state, instruction_id, settled_by FROM executions WHERE payment_id = ?"
 SCREENING: Final = "SELECT verdict FROM aml_screenings WHERE screening_id = ?"
 TRACKED: Final = "SELECT status, reason, reason_text, flow FROM tracker_payments WHERE payment_id = ?"
@@ -49,9 +51,11 @@ LINK_STATE: Final = "SELECT last_out, last_in FROM links_state WHERE peer = ?"
 
 TOGETHER: Final = ("ledger", "execution", "tracker")  # services whose tables are read with one statement, if they can
 SIZES: Final = (1, 8, 64)
-ALL: Final = """WITH wanted (id) AS (VALUES {}) SELECT w.id, d.state, d.amount, d.currency, d.account_id,
+ALL: Final = """WITH wanted (id) AS (VALUES {}) SELECT w.id, coalesce(d.state, c.state), coalesce(d.amount, c.amount),
+    coalesce(d.currency, c.currency), coalesce(d.account_id, c.account_id),
     e.state, e.instruction_id, e.settled_by, t.status, t.reason, t.reason_text, t.flow
-    FROM wanted w LEFT JOIN debits d ON d.debit_id = w.id LEFT JOIN executions e ON e.payment_id = w.id
+    FROM wanted w LEFT JOIN debits d ON d.debit_id = w.id LEFT JOIN credits c ON c.credit_id = w.id
+    LEFT JOIN executions e ON e.payment_id = w.id
     LEFT JOIN tracker_payments t ON t.payment_id = w.id"""
 ALL_OF: Final = {size: ALL.format(", ".join(["(?)"] * size)) for size in SIZES}
 

@@ -32,6 +32,7 @@ KINDS: Final[tuple[tuple[str, float], ...]] = (
     ("ordinary", 60), ("TEST-REJECT-AC04", 4), ("TEST-LATE", 4), ("TEST-SILENT", 1), ("TEST-LOST", 2),
     ("TEST-TWICE", 4), ("TEST-NOTRECEIVED", 2), ("TEST-CONTRADICT", 1.5), ("TEST-RETURN-MD07", 3),
     ("blocked", 3), ("held", 3), ("insufficient", 3), ("closed", 2), ("unknown", 2), ("wrong currency", 2),
+    ("TEST-REFUND-REJECT-AC04", 2), ("TEST-REFUND-LOST", 2), ("TEST-REFUND-SILENT", 1), ("TEST-REFUND-NOTRECEIVED", 1),
 )  # fmt: skip
 CERTAIN: Final = frozenset((  # what becomes of these depends on nobody's timing
     "ordinary", "TEST-REJECT-AC04", "TEST-TWICE", "TEST-RETURN-MD07", "blocked", "closed", "unknown", "wrong currency",

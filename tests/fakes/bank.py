@@ -193,8 +193,8 @@ class Bank:
         self._keys += 1
         given: dict[str, Any] = {"idempotency_key": f"K-{self._keys}", "reason": "the goods came back"} | more
         money = None if amount is None else Money(amount, self.order_of(payment_id).amount.currency)
-        command = RefundPayment(payment_id=payment_id, amount=money, **given)
-        answer = self.cell.tell("disbursement", command, payment_id=payment_id)
+        command = RefundPayment(refund_of=payment_id, amount=money, **given)
+        answer = self.cell.tell("disbursement", command)
         assert isinstance(answer, PaymentAccepted), answer
         return answer.payment_id
 

@@ -330,7 +330,7 @@ def test_an_unknown_payment_is_refused_and_keeps_nothing(tmp_path: Path) -> None
         payment_id = paid(bank)
         unknown = payment_id[:-4] + "0" + payment_id[-3:]
         refused = bank.cell.tell(
-            "disbursement", RefundPayment(idempotency_key="R", payment_id=unknown, reason="it came back")
+            "disbursement", RefundPayment(idempotency_key="R", refund_of=unknown, reason="it came back")
         )
         assert refused == OrderRefused(idempotency_key="R", error=f"there is no payment {unknown}")
         assert bank.refund(payment_id, idempotency_key="R")

@@ -208,7 +208,7 @@ def test_a_refund_is_asked_for_where_its_payment_lives(desk: Desk) -> None:
     target, slot, message = desk.client.asked[0]
     assert (target, slot) == ("disbursement", slot_in(PAYMENT))
     assert message == RefundPayment(
-        idempotency_key="k", payment_id=PAYMENT, amount=Money(250, "EUR"), reason="it came back", flow="choreographed"
+        idempotency_key="k", refund_of=PAYMENT, amount=Money(250, "EUR"), reason="it came back", flow="choreographed"
     )
     assert set(desk.json(*line)) >= {"payment_id", "status", "duplicate", "refund_of", "refunds"}
 

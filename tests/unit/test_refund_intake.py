@@ -59,7 +59,7 @@ def paid(bench: ServiceBench) -> PaymentOrder:
 def asked(paid: PaymentOrder, **different: object) -> RefundPayment:
     """The refund of it."""
     return replace(
-        RefundPayment(idempotency_key="K-2", payment_id=paid.payment_id, reason="sent twice"),
+        RefundPayment(idempotency_key="K-2", refund_of=paid.payment_id, reason="sent twice"),
         **different,  # type: ignore[arg-type]
     )
 
@@ -140,7 +140,7 @@ def test_whoever_waits_hears_of_the_refunds_end(bench: ServiceBench, paid: Payme
 @pytest.mark.parametrize(
     ("different", "error"),
     [
-        ({"payment_id": "P9-00"}, "there is no payment P9-00"),
+        ({"refund_of": "P9-00"}, "there is no payment P9-00"),
         ({"reason": " "}, "reason is empty"),
         ({"amount": Money(0, "EUR")}, "amount must be more than zero"),
         ({"flow": "both"}, "flow 'both' is neither orchestrated nor choreographed"),

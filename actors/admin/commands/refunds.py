@@ -24,7 +24,7 @@ def refund(invocation: Invocation) -> int:
     key = given.key or random_key()
     command = RefundPayment(
         idempotency_key=key,
-        payment_id=given.payment_id,
+        refund_of=given.payment_id,
         amount=_amount(_payment(invocation, given.payment_id), given.amount),
         reason=given.reason,
         flow=given.flow,
