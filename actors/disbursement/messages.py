@@ -65,6 +65,8 @@ class ClaimRefund(Command):
     known key the order is dropped.
     """
 
+    logged: ClassVar[bool] = False  # so the answer names the client's own message as its cause
+
     order: PaymentOrder
     digest: str  # hexadecimal
     client: str
