@@ -209,7 +209,7 @@ def _stage(task: Task, messages: Sequence[Told], status: str) -> Stage:
 
 def _between(first: Told, last: Told) -> str:
     milliseconds = (last.at - first.at).total_seconds() * 1000
-    if milliseconds < 1000:
+    if milliseconds < 10_000:
         return f"{milliseconds:.0f} ms"
     return f"{milliseconds / 1000:.1f} s" if milliseconds < 120_000 else f"{milliseconds / 60_000:.0f} min"
 

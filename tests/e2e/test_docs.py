@@ -29,6 +29,7 @@ READINGS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
             "docs/how-to/back-up-and-restore.md",
             "docs/how-to/run-several-cells.md",
             "docs/how-to/pause-and-repair.md",
+            "docs/how-to/see-a-workflow.md",
             "docs/how-to/approve-payments.md",
         ),
     ),

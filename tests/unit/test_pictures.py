@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -142,6 +143,12 @@ def test_a_bpmn_document_keeps_the_schemas_rules(name: str) -> None:
     ]
     assert len(drawn) == len(set(drawn))
     assert set(drawn) == {each.id for each in (*SCENES[name].shapes, *SCENES[name].lines, *SCENES[name].pools)}
+
+
+def test_the_picture_in_the_pages_is_the_one_that_is_drawn() -> None:
+    """To draw it anew: `workflow diagram debit-first --format svg --output docs/images/debit-first.svg`."""
+    page = Path(__file__).parents[2] / "docs" / "images" / "debit-first.svg"
+    assert page.read_text("utf-8") == workflow_diagram(DEBIT_FIRST, "svg") + "\n"
 
 
 def test_an_unknown_format_is_refused() -> None:
