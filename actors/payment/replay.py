@@ -111,47 +111,40 @@ def story(saga: str, lines: Iterable[Line]) -> Story | None:
     return Story(began[0].place[0], _said(began), tuple(_merged(speaking, silent)))
 
 
-def replay(workflows: Workflows, order: PaymentOrder, story: Story, stored: State | None) -> Difference | None:
+def replay(
+    workflows: Workflows, order: PaymentOrder, story: Story, stored: State, *, under_way: bool = False
+) -> Difference | None:
     """The first difference between the journal and what the code does with the same messages; None: there is none.
 
-    `stored` is where the saga stands according to its row, or None where that is not to be compared: the journal may be
-    ahead of it, or behind.
+    `stored` is where the saga stands according to its row. `under_way` says that messages to it are known to wait
+    somewhere (between cells, for another try, in the dead letters), so that one without an answer may not have been taken.
     """
-    return _Replay(workflows, order, story).run(stored)
-
-
-class _Replay:
-    def __init__(self, workflows: Workflows, order: PaymentOrder, story: Story) -> None:
-        self._workflows = workflows
-        self._order = order
-        self._story = story
-
-    def run(self, stored: State | None) -> Difference | None:
-        name, version = self._order.workflow, self._order.workflow_version
-        workflow = self._workflows.get((name, version))
-        if workflow is None:
-            return Difference(NO_VERSION, "", f"{name}@{version}", "")
-        self._workflow = workflow
-        decision = start(workflow, self._order)
-        found = _compare("its start", self._story.began, decision)
-        state = decision.state
-        for taken in self._story.taken if found is None else ():
-            after = type(taken.message).__name__
-            try:
-                decision = advance(workflow, state, taken.message, taken.at)
-            except Exception as error:  # whatever the code at hand does not survive is what is looked for
-                if taken.said:
-                    return Difference(CANNOT, after, _all(taken.said), f"{type(error).__name__}: {error}")
-                continue
-            if not taken.said and isinstance(taken.message, Tick) and (decision.sends or decision.events):
-                continue
-            found = _compare(after, taken.said, decision)
-            if found is not None:
-                return found
-            state = decision.state
-        if found is None and stored is not None:
-            return _standing(state, stored)
+    name, version = order.workflow, order.workflow_version
+    workflow = workflows.get((name, version))
+    if workflow is None:
+        return Difference(NO_VERSION, "", f"{name}@{version}", "")
+    route = workflow.route(order)
+    decision = start(route, order, story.began_at)
+    found = _compare("its start", story.began, decision)
+    if found is not None:
         return found
+    state = decision.state
+    for taken in story.taken:
+        after = type(taken.message).__name__
+        try:
+            decision = advance(route, state, taken.message, taken.at)
+        except Exception as error:  # whatever the code at hand does not survive is what is looked for
+            if taken.said:
+                return Difference(CANNOT, after, _all(taken.said), f"{type(error).__name__}: {error}")
+            continue
+        speaks = decision.sends or decision.events
+        if speaks and not taken.said and (under_way or isinstance(taken.message, Tick)):
+            continue
+        found = _compare(after, taken.said, decision)
+        if found is not None:
+            return found
+        state = decision.state
+    return _standing(state, stored)
 
 
 def _taken(line: Line, said: Sequence[Line]) -> Taken:
