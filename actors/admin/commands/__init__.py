@@ -20,6 +20,7 @@ from actors.admin.commands import (
     simulation,
     steering,
     verification,
+    versions,
     workflow,
 )
 
@@ -49,6 +50,7 @@ COMMANDS: tuple[Command, ...] = (
     *directory.COMMANDS,
     *workflow.COMMANDS,
     *pictures.COMMANDS,
+    *versions.COMMANDS,
     *verification.COMMANDS,
     *simulation.COMMANDS,
     *backups.COMMANDS,

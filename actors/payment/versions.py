@@ -1,0 +1,89 @@
+"""Which versions of workflows payments run, and which payments still need one. Reads only; knows no screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from actors.payment.definition import Workflow
+from actors.payment.model import CANCELLED, COMPLETED, REJECTED, RETURNED
+from actors.store.session import Reader
+
+ENDED: Final = (COMPLETED, REJECTED, CANCELLED, RETURNED)  # what is late for these, any version of the name takes
+_LIVE: Final = f"phase NOT IN ({', '.join(repr(phase) for phase in ENDED)})"
+
+
+class Version(NamedTuple):
+    """A workflow by its name and version; as text `debit-first@2`."""
+
+    name: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.number}"
+
+
+class BadVersion(ValueError):
+    """A text that names no version of a workflow; the message is a sentence."""
+
+
+def version_in(text: str) -> Version:
+    """The version that a text names.
+
+    >>> version_in("debit-first@2")
+    Version(name='debit-first', number=2)
+
+    Raises:
+        BadVersion: it names none.
+    """
+    name, at, number = text.rpartition("@")
+    if not at or not name or not number.isdecimal() or not int(number):
+        raise BadVersion(f"{text[:60]!r} is no version of a workflow; write it as NAME@V, such as debit-first@1")
+    return Version(name, int(number))
+
+
+def newest(workflows: Iterable[Workflow], name: str) -> Workflow | None:
+    """The newest version of a workflow, or None where none has that name."""
+    versions = [each for each in workflows if each.name == name]
+    return max(versions, key=lambda each: each.version, default=None)
+
+
+def recorded(reader: Reader) -> set[Version]:
+    """The versions that sagas of this store may run: those of every program that it was served by."""
+    if not _has(reader, "sagas"):
+        return set()
+    source = "saga_versions" if _has(reader, "saga_versions") else "sagas"
+    return {Version(*row) for row in reader.all(f"SELECT DISTINCT workflow, version FROM {source}")}
+
+
+def needed(reader: Reader) -> dict[Version, int]:
+    """How many payments that have not ended run each version."""
+    if not _has(reader, "sagas"):
+        return {}
+    rows = reader.all(f"SELECT workflow, version, count(*) FROM sagas WHERE {_LIVE} GROUP BY workflow, version")
+    return {Version(name, number): count for name, number, count in rows}
+
+
+def who_needs(reader: Reader, version: Version, limit: int) -> list[str]:
+    """The first of the payments that have not ended and run this version."""
+    rows = reader.all(
+        f"SELECT payment_id FROM sagas WHERE workflow = ? AND version = ? AND {_LIVE} ORDER BY payment_id LIMIT ?",
+        (*version, limit),
+    )
+    return [row[0] for row in rows]
+
+
+def lacking(readers: Mapping[str, Reader], workflows: Mapping[tuple[str, int], Any]) -> dict[Version, dict[str, int]]:
+    """Versions that live payments need and `workflows` lacks: how many payments in each cell. Mostly reads a few rows."""
+    found: dict[Version, dict[str, int]] = {}
+    for cell, reader in readers.items():
+        if recorded(reader) <= set(workflows):
+            continue
+        for version, payments in needed(reader).items():
+            if version not in workflows:
+                found.setdefault(version, {})[cell] = payments
+    return found
+
+
+def _has(reader: Reader, table: str) -> bool:
+    return reader.one("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)) is not None
