@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sqlite3
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -19,12 +20,14 @@ from actors.messaging.envelope import CHOREOGRAPHED, ORCHESTRATED
 from actors.runtime.core import CellCore, Hosting
 from actors.runtime.service import Service, Worker
 from actors.store.placement import Placement, establish
-from actors.store.session import Sealed
+from actors.store.session import Sealed, StoreRefused
+from actors.store.sqlite import SqliteReader
 from actors.topology import SERVICES, placed
 from actors.vocabulary.offers import Offer, Offers
 from config.settings import Settings
 
 FAMILIES: Final = (("payment/", "payment", "saga:PaymentSaga"),)  # prefix, parent, class
+LISTED: Final = 20  # payments that a refused start names
 REPLAYABLE: Final = ("tracker", "replication", "notification")
 
 
@@ -116,11 +119,47 @@ def build_cell(name: str, data: Path, incarnation: int) -> CellCore:
     """The core of the cell `name` of the data directory, as its effective settings say.
 
     Raises:
-        StoreRefused: the directory is laid out for other cells.
+        StoreRefused: the directory is laid out for other cells, or payments under way need a workflow that is not here.
     """
     settings = Settings.model_validate_json((data / "run" / "settings.json").read_bytes())
     where = establish(data, placed(settings.topology))
+    _must_have_their_workflows(data / "cells" / name / "store.db")
     return CellCore(name, data, settings, where, hosting(settings, name, where))
+
+
+def _must_have_their_workflows(store: Path) -> None:
+    """See that every payment under way in a cell's store finds the version of its workflow.
+
+    Raises:
+        StoreRefused: some would not; with how many, and which.
+    """
+    workflow, versions = _module("payment", "workflow"), _module("payment", "versions")
+    if workflow is None or not store.exists():
+        return
+    try:
+        reader = SqliteReader(store)
+    except (StoreRefused, sqlite3.Error):
+        return  # the cell itself says what is wrong with its store
+    try:
+        lacking = versions.lacking({"": reader}, workflow.WORKFLOWS)
+        sentences = [
+            f"{sum(cells.values()):,} payments under way run {version}, which this program does not have"
+            f" ({_some(versions.who_needs(reader, version, LISTED), sum(cells.values()))})"
+            for version, cells in sorted(lacking.items())
+        ]
+    except sqlite3.Error:
+        return
+    finally:
+        reader.close()
+    if sentences:
+        raise StoreRefused(
+            f"{'; '.join(sentences)}: start the program that has it; there they end, or workflow migrate moves them"
+        )
+
+
+def _some(payment_ids: list[str], number: int) -> str:
+    more = f" and {number - len(payment_ids):,} more" if number > len(payment_ids) else ""
+    return ", ".join(payment_ids) + more
 
 
 def _module(service: str, room: str) -> Any:

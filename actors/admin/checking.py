@@ -172,13 +172,21 @@ def _check(
     return checked
 
 
+def standing(reading: Reading, payment_ids: Sequence[str]) -> dict[str, tuple[State, Version]]:
+    """Where the sagas of these payments stand, and the version that each runs; those that have none are left out."""
+    found: dict[str, tuple[State, Version]] = {}
+    for start in range(0, len(payment_ids), CHUNK):
+        found |= _standing(reading.readers, payment_ids[start : start + CHUNK])
+    return found
+
+
 def _standing(readers: Mapping[str, Reader], payment_ids: Sequence[str]) -> dict[str, tuple[State, Version]]:
     sql = (
         "SELECT payment_id, workflow, version, start, phase, step, attempt, unusual FROM sagas"
         f" WHERE payment_id IN ({', '.join('?' * len(payment_ids))})"
     )
     return {
-        payment_id: (state_of(row), Version(name, number))
+        payment_id: (state_of((*row, name, number)), Version(name, number))
         for reader in _with_sagas(readers).values()
         for payment_id, name, number, *row in reader.all(sql, payment_ids)
     }
@@ -204,7 +212,7 @@ def _lines(
 
 
 def _concerns(saga: str, envelope: list[Any]) -> bool:
-    return envelope[_SENDER] == saga or envelope[_TARGET] == saga or envelope[_KIND] == OPERATOR
+    return bool(envelope[_SENDER] == saga or envelope[_TARGET] == saga or envelope[_KIND] == OPERATOR)
 
 
 def _raw_lines(reader: Reader, payment_ids: Sequence[str]) -> Iterator[tuple[datetime, list[Any]]]:
@@ -226,7 +234,8 @@ def _with_sagas(readers: Mapping[str, Reader]) -> dict[str, Reader]:
 
 
 def _has_sagas(reader: Reader) -> bool:
-    return reader.one("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'sagas'") is not None
+    found: object = reader.one("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'sagas'")
+    return found is not None
 
 
 def _waiting(readers: Mapping[str, Reader]) -> frozenset[str]:

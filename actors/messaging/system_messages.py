@@ -111,6 +111,20 @@ class LinesSeen(Tick):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentMigrated(Event):
+    """A person has moved an orchestrated payment to another version of its workflow."""
+
+    by_person: ClassVar[bool] = True
+
+    payment_id: str
+    workflow: str
+    version: int
+    before: str  # the version that it ran until now, as NAME@V
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentPaused(Event):
     """A person has paused the payment: every cell knows it, and puts reactions to its events aside."""
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from actors.vocabulary.operators import RESTART, SETTLE, OperatorRules
+from actors.vocabulary.operators import MIGRATE, RESTART, SETTLE, OperatorRules
 
 # A job
 OPEN: Final = "open"  # its payments are still coming
@@ -72,6 +72,8 @@ def check(action: str, argument: str, by: str, reason: str, rules: OperatorRules
         raise Refused(f"to settle says {' or '.join(MEANINGS)}, not {argument[:40]!r}")
     if action == RESTART and not argument:
         raise Refused("to restart names the step to go on from")
+    if action == MIGRATE and not argument:
+        raise Refused("to migrate names the version to go on under")
     if not by or not reason:
         raise Refused("a job says who asks for it and why")
     if sentence := rules.why_not(by):

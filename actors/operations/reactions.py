@@ -12,8 +12,16 @@ from actors.messaging.message import Command, Message
 from actors.messaging.system_messages import Failed
 from actors.operations.messages import EndItem
 from actors.operations.model import ASKED, FAILED, REFUSED, SUCCEEDED, Job
-from actors.payment.messages import PauseSaga, RestartSaga, ResumeSaga, RetrySaga, SagaSteered, SteeringRefused
-from actors.vocabulary.operators import CANCEL, PAUSE, RESTART, RESUME, RETRY, SETTLE
+from actors.payment.messages import (
+    MigrateSaga,
+    PauseSaga,
+    RestartSaga,
+    ResumeSaga,
+    RetrySaga,
+    SagaSteered,
+    SteeringRefused,
+)
+from actors.vocabulary.operators import CANCEL, MIGRATE, PAUSE, RESTART, RESUME, RETRY, SETTLE
 
 
 class Ask(NamedTuple):
@@ -67,6 +75,11 @@ def restart(payment_id: str, job: Job) -> RestartSaga:
     )  # fmt: skip
 
 
+def migrate(payment_id: str, job: Job) -> MigrateSaga:
+    """Let it go on under another version of its workflow."""
+    return MigrateSaga(payment_id=payment_id, to=job.argument, by=job.people, reason=job.reason, job_id=job.job_id)
+
+
 ASKS: Final[Mapping[str, Ask]] = {
     CANCEL: Ask("disbursement", cancel),
     SETTLE: Ask("execution", settle),
@@ -74,6 +87,7 @@ ASKS: Final[Mapping[str, Ask]] = {
     RESUME: Ask("payment", resume),
     RETRY: Ask("payment", retry),
     RESTART: Ask("payment", restart),
+    MIGRATE: Ask("payment", migrate),
 }
 
 
@@ -113,7 +127,7 @@ ANSWERS: Final[Mapping[type[Message], Callable[[Any], Heard]]] = {
 # By the name of the command, since that is what a failure tells.
 _ACTIONS: Final = {
     "CancelPayment": CANCEL, "SettleExecution": SETTLE, "PauseSaga": PAUSE, "ResumeSaga": RESUME, "RetrySaga": RETRY,
-    "RestartSaga": RESTART,
+    "RestartSaga": RESTART, "MigrateSaga": MIGRATE,
 }  # fmt: skip
 
 

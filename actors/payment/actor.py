@@ -10,6 +10,7 @@ from actors.messaging.message import Event, Message
 from actors.messaging.system_messages import PaymentPaused, PaymentResumed, PaymentRetried
 from actors.payment.messages import (
     CancelSaga,
+    MigrateSaga,
     PauseSaga,
     RestartSaga,
     ResumeSaga,
@@ -21,8 +22,9 @@ from actors.payment.messages import (
 )
 from actors.payment.saga import PREFIX
 from actors.payment.store import MIGRATIONS, SagaStore
-from actors.runtime.service import CellContext, Service, Turn
-from actors.vocabulary.operators import PAUSE, RESTART, RESUME, RETRY, OperatorRules
+from actors.payment.workflow import WORKFLOWS
+from actors.runtime.service import CellContext, Service, Started, Turn
+from actors.vocabulary.operators import MIGRATE, PAUSE, RESTART, RESUME, RETRY, OperatorRules
 
 
 class Payment(Service):
@@ -35,6 +37,10 @@ class Payment(Service):
         """Know which payments have a saga, and who may steer them."""
         self._store = SagaStore(context.session)
         self._rules = OperatorRules(context.settings.operators.names, context.settings.operators.four_eyes)
+
+    def _started(self, message: Started, turn: Turn) -> None:
+        """No payment under way needs a version that is not here, or the system would not have started."""
+        self._store.note_versions(sorted(WORKFLOWS))
 
     def _start(self, command: StartSaga, turn: Turn) -> None:
         turn.send(PREFIX + command.order.payment_id, command)
@@ -51,18 +57,19 @@ class Payment(Service):
         if error:
             turn.answer(SteeringRefused(payment_id=payment_id, action=action, error=error))
         elif self._store.exists(payment_id):
-            step = command.step if action == RESTART else ""
-            steer = SteerSaga(payment_id=payment_id, action=action, argument=step, by=by, reason=reason, asks=asks)
+            argument = getattr(command, _ARGUMENTS.get(action, ""), "")
+            steer = SteerSaga(payment_id=payment_id, action=action, argument=argument, by=by, reason=reason, asks=asks)
             turn.send(PREFIX + payment_id, steer)
-        elif action == RESTART:
-            turn.answer(SteeringRefused(payment_id=payment_id, action=action, error=NO_STEPS.format(payment_id)))
+        elif action in _ORCHESTRATED_ALONE:
+            error = _ORCHESTRATED_ALONE[action].format(payment_id)
+            turn.answer(SteeringRefused(payment_id=payment_id, action=action, error=error))
         else:
             event, done = _CHOREOGRAPHED[action]
             turn.publish(event(payment_id=payment_id, by=by, reason=reason), flow=CHOREOGRAPHED)
             turn.answer(SagaSteered(payment_id=payment_id, action=action, done=done.format(payment_id)))
 
-    handlers: ClassVar[Any] = {StartSaga: _start, CancelSaga: _cancel} | dict.fromkeys(
-        (PauseSaga, ResumeSaga, RetrySaga, RestartSaga), _steer
+    handlers: ClassVar[Any] = {StartSaga: _start, CancelSaga: _cancel, Started: _started} | dict.fromkeys(
+        (PauseSaga, ResumeSaga, RetrySaga, RestartSaga, MigrateSaga), _steer
     )
 
 
@@ -70,7 +77,14 @@ NO_STEPS = (
     "{} is choreographed: nobody knows its steps, so none can be started from; retry has every service try again what"
     " it could not do, directory replay gives one what it missed"
 )
-_ACTIONS: dict[type[Message], str] = {PauseSaga: PAUSE, ResumeSaga: RESUME, RetrySaga: RETRY, RestartSaga: RESTART}
+NO_VERSIONS = (
+    "{} is choreographed: its order of steps is nobody's, so it has no versions; it goes on as the services react"
+)
+_ORCHESTRATED_ALONE = {RESTART: NO_STEPS, MIGRATE: NO_VERSIONS}
+_ACTIONS: dict[type[Message], str] = {
+    PauseSaga: PAUSE, ResumeSaga: RESUME, RetrySaga: RETRY, RestartSaga: RESTART, MigrateSaga: MIGRATE,
+}  # fmt: skip
+_ARGUMENTS = {RESTART: "step", MIGRATE: "to"}
 _CHOREOGRAPHED: dict[str, tuple[Callable[..., Event], str]] = {
     PAUSE: (PaymentPaused, "{} is paused: services put what they would do for it aside, a cancellation too"),
     RESUME: (PaymentResumed, "{} goes on: services take up what they have put aside"),

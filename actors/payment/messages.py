@@ -112,6 +112,20 @@ class RestartSaga(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MigrateSaga(Command):
+    """Let the payment go on under the version `to` (`NAME@V`) of its workflow, if that is safe where it stands."""
+
+    from_clients: ClassVar[bool] = True
+    by_person: ClassVar[bool] = True
+
+    payment_id: str
+    to: str
+    by: str = ""
+    reason: str = ""
+    job_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SteerSaga(Command):
     """What Payment passes on to a saga: one of `actors.vocabulary.operators.ACTIONS`, for whoever `asks`."""
 

@@ -9,17 +9,24 @@ paused), a message that was buried, or has not been taken yet.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from actors.messaging.envelope import Envelope
 from actors.messaging.message import Message, Tick
-from actors.payment.definition import Workflow
+from actors.messaging.system_messages import PaymentMigrated
+from actors.payment.definition import Route, Workflow
 from actors.payment.engine import advance, start
+from actors.payment.messages import MigrateSaga, PauseSaga, RestartSaga, ResumeSaga, RetrySaga, SteerSaga
+from actors.payment.migration import moved
 from actors.payment.model import Decision, State
+from actors.payment.steering import Refused, steer
+from actors.payment.versions import version_in
+from actors.vocabulary.operators import PAUSE, RESTART, RESUME, RETRY
 from actors.vocabulary.order import PaymentOrder
 
+_STEERING: Final = {PauseSaga: PAUSE, ResumeSaga: RESUME, RetrySaga: RETRY, RestartSaga: RESTART}
 _FAILURES: Final = frozenset(("ReactionFailed", "Failed"))  # said by the runtime in the saga's name
 _STEERED: Final = frozenset(("SagaSteered", "SteeringRefused"))  # a person's answer, in words that may change
 
@@ -68,7 +75,7 @@ class Taken(NamedTuple):
 
 
 class Story(NamedTuple):
-    """A payment's journal as its saga saw it: what it began with, then each message in the order in which it took them."""
+    """A payment's journal as its saga saw it: what it began with, then each message in the order they were taken."""
 
     began_at: datetime
     began: tuple[Said, ...]
@@ -85,10 +92,10 @@ class Difference(NamedTuple):
 
 
 def story(saga: str, lines: Iterable[Line]) -> Story | None:
-    """What `saga` (`payment/<id>`) was told and said, from the lines of its payment; None where its beginning is missing.
+    """What `saga` (`payment/<id>`) was told and said, from its payment's lines; None where its beginning is missing.
 
-    The order in which messages were taken is that of what was said because of them, which stands in one cell's log. Those
-    that made the saga say nothing are put between by their own place.
+    The order in which messages were taken is that of what was said because of them, which stands in one cell's log.
+    Those that made the saga say nothing are put between by their own place.
     """
     lines = sorted(lines)
     said: dict[str, list[Line]] = {}  # by cause, in the order of the first
@@ -117,8 +124,9 @@ def replay(
     """The first difference between the journal and what the code does with the same messages; None: there is none.
 
     `stored` is where the saga stands according to its row. `under_way` says that messages to it are known to wait
-    somewhere (between cells, for another try, in the dead letters), so that one without an answer may not have been taken.
+    somewhere (between cells, for another try, in the dead letters): one without an answer may not have been taken.
     """
+    order = _as_it_began(order, story)
     name, version = order.workflow, order.workflow_version
     workflow = workflows.get((name, version))
     if workflow is None:
@@ -132,7 +140,12 @@ def replay(
     for taken in story.taken:
         after = type(taken.message).__name__
         try:
-            decision = advance(route, state, taken.message, taken.at)
+            if isinstance(taken.message, MigrateSaga):
+                route, decision = _migrated(workflows, route, state, taken)
+            elif type(taken.message) in _STEERING:
+                decision = _steered(route, state, taken)
+            else:
+                decision = advance(route, state, taken.message, taken.at)
         except Exception as error:  # whatever the code at hand does not survive is what is looked for
             if taken.said:
                 return Difference(CANNOT, after, _all(taken.said), f"{type(error).__name__}: {error}")
@@ -145,6 +158,41 @@ def replay(
             return found
         state = decision.state
     return _standing(state, stored)
+
+
+def _as_it_began(order: PaymentOrder, story: Story) -> PaymentOrder:
+    """The order under the version that it started with, however often it was moved since."""
+    for taken in story.taken:
+        for said in taken.said:
+            if isinstance(said.message, PaymentMigrated):
+                name, number = version_in(said.message.before)
+                return replace(order, workflow=name, workflow_version=number)
+    return order
+
+
+def _migrated(workflows: Workflows, route: Route, state: State, taken: Taken) -> tuple[Route, Decision]:
+    """The route under the version that the payment was moved to, and what was said of it."""
+    event = next((said.message for said in taken.said if isinstance(said.message, PaymentMigrated)), None)
+    if event is None:
+        return route, Decision(state)
+    wish: Any = taken.message
+    name, number = version_in(wish.to)
+    order = replace(state.order, workflow=name, workflow_version=number)
+    after = workflows[name, number].route(order)
+    return after, Decision(moved(route, after, state)._replace(order=order), events=(event,))
+
+
+def _steered(route: Route, state: State, taken: Taken) -> Decision:
+    """What a person's wish came to; one that was refused changed nothing."""
+    wish: Any = taken.message
+    command = SteerSaga(
+        payment_id=wish.payment_id, action=_STEERING[type(wish)], argument=getattr(wish, "step", ""), by=wish.by,
+        reason=wish.reason, asks="",
+    )  # fmt: skip
+    try:
+        return steer(route, state, command, taken.at).decision
+    except Refused:
+        return Decision(state)
 
 
 def _taken(line: Line, said: Sequence[Line]) -> Taken:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from actors.messaging.envelope import ORCHESTRATED
 from actors.messaging.message import Message
-from actors.messaging.system_messages import Failed
+from actors.messaging.system_messages import Failed, PaymentMigrated
 from actors.payment.definition import Workflow
 from actors.payment.engine import advance, start
 from actors.payment.messages import (
@@ -17,12 +18,15 @@ from actors.payment.messages import (
     SteerSaga,
     StepTimedOut,
 )
+from actors.payment.migration import CannotMigrate, moved
 from actors.payment.model import Decision, State
 from actors.payment.steering import Refused, asked_by, late_timers, steer
 from actors.payment.store import MIGRATIONS, SagaStore
+from actors.payment.versions import ENDED, BadVersion, newest, version_in
 from actors.payment.workflow import VOCABULARY, WORKFLOWS
 from actors.runtime.pauses import Pauses
 from actors.runtime.service import CellContext, Service, Turn
+from actors.vocabulary.operators import MIGRATE
 from actors.vocabulary.order import PaymentOrder
 
 PREFIX = "payment/"
@@ -93,6 +97,9 @@ class PaymentSaga(Service):
         # A person knows of no flow; what comes of it belongs to the payment's.
         turn.take_up(turn.envelope._replace(flow=ORCHESTRATED, workflow=order.workflow))
         try:
+            if command.action == MIGRATE:
+                self._migrate(state, command, turn)
+                return
             decision, done = steer(self._route, state, command, turn.now)
         except Refused as refusal:
             self._state = state
@@ -105,6 +112,41 @@ class PaymentSaga(Service):
             self._take_what_came(turn)
         if decision.state is not state:
             turn.keep(self)
+
+    def _migrate(self, state: State, command: SteerSaga, turn: Turn) -> None:
+        """Go on under another version, from the same place.
+
+        Raises:
+            Refused: that is not safe where the payment stands.
+        """
+        order, payment_id = state.order, state.order.payment_id
+        before = f"{order.workflow}@{order.workflow_version}"
+        try:
+            name, number = version_in(command.argument)
+        except BadVersion as error:
+            raise Refused(str(error)) from None
+        workflow = self._workflows.get((name, number))
+        if workflow is None:
+            raise Refused(f"this program has no {command.argument[:60]}; workflow list shows what it has")
+        if command.argument == before:
+            said = f"{payment_id} runs {before} already"
+            turn.answer(SagaSteered(payment_id=payment_id, action=MIGRATE, done=said), command.asks)
+            return
+        order = replace(order, workflow=name, workflow_version=number)
+        route = workflow.route(order)
+        try:
+            after = moved(self._route, route, state)._replace(order=order)
+        except CannotMigrate as refusal:
+            raise Refused(f"{payment_id} {refusal}") from None
+        self._route, self._state = route, after
+        self._store.migrate(after)
+        event = PaymentMigrated(
+            payment_id=payment_id, workflow=name, version=number, before=before, by=command.by, reason=command.reason
+        )  # fmt: skip
+        turn.publish(event)
+        said = f"{payment_id} runs {command.argument} from now on, from {route.steps[after.step].name}"
+        turn.answer(SagaSteered(payment_id=payment_id, action=MIGRATE, done=said), command.asks)
+        turn.keep(self)
 
     def _take_what_came(self, turn: Turn) -> None:
         """What has come while the payment was paused, as if it came now; its clocks have stood."""
@@ -149,11 +191,13 @@ class PaymentSaga(Service):
         state = self._store.load(payment_id)
         if state is None:
             raise UnknownSaga(f"no saga was started for payment {payment_id}")
-        self._route = self._workflow_of(state.order).route(state.order)
+        self._route = self._workflow_of(state.order, ended=state.phase in ENDED).route(state.order)
         return state
 
-    def _workflow_of(self, order: PaymentOrder) -> Workflow:
+    def _workflow_of(self, order: PaymentOrder, *, ended: bool = False) -> Workflow:
         workflow = self._workflows.get((order.workflow, order.workflow_version))
+        if workflow is None and ended:  # what comes late is the same in every version
+            workflow = newest(self._workflows.values(), order.workflow)
         if workflow is None:
             raise UnknownWorkflow(
                 f"payment {order.payment_id} runs {order.workflow} version {order.workflow_version},"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from actors.messaging import codec
@@ -41,6 +42,16 @@ MIGRATIONS: Final = (
             "CREATE INDEX saga_inbox_payments ON saga_inbox (payment_id, seq)",
         ),
     ),
+    Migration(
+        "payment",
+        3,
+        (
+            # the versions that the last program to serve this store had, so that another one need not look at all sagas
+            "CREATE TABLE saga_versions (workflow TEXT NOT NULL, version INTEGER NOT NULL,"
+            " PRIMARY KEY (workflow, version)) WITHOUT ROWID",
+            "INSERT INTO saga_versions SELECT DISTINCT workflow, version FROM sagas",
+        ),
+    ),
 )
 
 _PLAIN: Final = 4  # order, phase, step, attempt; what follows is stored only where it is not the default
@@ -55,6 +66,20 @@ class SagaStore:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+
+    def note_versions(self, versions: Iterable[tuple[str, int]]) -> None:
+        """Keep which versions the program has that serves this store: no living saga has another."""
+        self._session.write("DELETE FROM saga_versions", ())
+        self._session.write_many("INSERT INTO saga_versions VALUES (?, ?)", list(versions))
+
+    def migrate(self, state: State) -> None:
+        """Keep under which version the saga runs from now on, and where it stands there."""
+        order = state.order
+        self._session.write(
+            "UPDATE sagas SET workflow = ?, version = ? WHERE payment_id = ?",
+            (order.workflow, order.workflow_version, order.payment_id),
+        )
+        self.save(state)
 
     def begin(self, state: State) -> None:
         """Keep a new saga, with its order and where it stands by now."""
@@ -81,9 +106,10 @@ class SagaStore:
         )
 
     def load(self, payment_id: str) -> State | None:
-        """Where the saga stands, or None where there is none; its workflow and version are the order's."""
+        """Where the saga stands, or None where there is none; its order names the version that it runs now."""
         row = self._session.one(
-            "SELECT start, phase, step, attempt, unusual FROM sagas WHERE payment_id = ?", (payment_id,)
+            "SELECT start, phase, step, attempt, unusual, workflow, version FROM sagas WHERE payment_id = ?",
+            (payment_id,),
         )
         return None if row is None else state_of(row)
 
@@ -105,11 +131,14 @@ class SagaStore:
 
 
 def state_of(row: Sequence[Any]) -> State:
-    """What a row says: start, phase, step, attempt, unusual."""
-    start, phase, step, attempt, unusual = row
+    """What a row says: start, phase, step, attempt, unusual, workflow, version."""
+    start, phase, step, attempt, unusual, workflow, version = row
     command: Any = codec.decode(start)
+    order = command.order
+    if (order.workflow, order.workflow_version) != (workflow, version):  # it was moved since
+        order = replace(order, workflow=workflow, workflow_version=version)
     rest = () if unusual is None else _unpacked(codec.unpack(unusual))
-    return State(command.order, phase, step, attempt, *rest)
+    return State(order, phase, step, attempt, *rest)
 
 
 def _unusual(state: State) -> bytes | None:

@@ -49,7 +49,7 @@ def newest(workflows: Iterable[Workflow], name: str) -> Workflow | None:
 
 
 def recorded(reader: Reader) -> set[Version]:
-    """The versions that sagas of this store may run: those of every program that it was served by."""
+    """The versions that living sagas of this store may run: those of the program that served it last."""
     if not _has(reader, "sagas"):
         return set()
     source = "saga_versions" if _has(reader, "saga_versions") else "sagas"
@@ -74,7 +74,7 @@ def who_needs(reader: Reader, version: Version, limit: int) -> list[str]:
 
 
 def lacking(readers: Mapping[str, Reader], workflows: Mapping[tuple[str, int], Any]) -> dict[Version, dict[str, int]]:
-    """Versions that live payments need and `workflows` lacks: how many payments in each cell. Mostly reads a few rows."""
+    """Versions that live payments need and `workflows` lacks, with the number in each cell. Mostly reads a few rows."""
     found: dict[Version, dict[str, int]] = {}
     for cell, reader in readers.items():
         if recorded(reader) <= set(workflows):

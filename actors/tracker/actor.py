@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 
 from actors.messaging import codec
 from actors.messaging.codec import micros, moment
+from actors.messaging.system_messages import PaymentMigrated
 from actors.runtime.service import CellContext, Observed, Record, Service, Started, Turn
 from actors.tracker.messages import PaymentStalled, SweepDeadlines
 from actors.tracker.model import UNKNOWN, Patience, follow, why_stalled
@@ -64,7 +65,9 @@ class Tracker(Service):
         writes = Writes()
         answered = _Answered(self._resources.get("reactions"))
         now = micros(turn.now)
+        migrated: list[PaymentMigrated] = []
         for payment_id, lines in by_payment.items():
+            migrated += [line.envelope.message for line in lines if line.envelope.message.__class__ is PaymentMigrated]
             row, records, told_at = known.get(payment_id), lines, 0
             # Lines of this turn are in order; other cells' or a replay's stand first. Those that came early wait.
             if lines[0].at is not turn.now or (row is None and self._early):
@@ -90,6 +93,8 @@ class Tracker(Service):
             else:
                 writes.change(payment_id, before, after, moved_at, deadline, told_at)
         self._store.write(writes)
+        for each in migrated:
+            self._store.migrate(each.payment_id, each.workflow, each.version)
         if writes.waiting and not self._sweeping:
             self._sweep_after(self._sweep_every, turn)
 

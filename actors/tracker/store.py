@@ -194,6 +194,13 @@ class TrackerStore:
         if moved:
             self._session.write_many(_COUNT, moved)
 
+    def migrate(self, payment_id: str, workflow: str, version: int) -> None:
+        """The payment runs another version of its workflow from now on."""
+        self._session.write(
+            "UPDATE tracker_payments SET workflow = ?, workflow_version = ? WHERE payment_id = ?",
+            (workflow, version, payment_id),
+        )
+
     def overdue(self, now: int, limit: int) -> list[Overdue]:
         """Payments whose deadline has passed, the longest overdue first."""
         return [

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from actors.admin import arguments as kinds
 from actors.admin.command import DONE, FAILED, Command, CommandFailed, Invocation
+from actors.admin.persons import by_argument
+from actors.vocabulary.operators import MIGRATE
 
 if TYPE_CHECKING:
     from actors.admin.checking import Checked, Found
@@ -36,6 +38,81 @@ def check_workflows(invocation: Invocation) -> int:
             " changed workflow a new version beside the old one (docs/how-to/change-the-workflow.md)",
             FAILED,
         )
+    return DONE
+
+
+def migrate_payments(invocation: Invocation) -> int:
+    """Let payments under way go on under another version of their workflow."""
+    from actors.admin.bulk import run_job
+    from actors.payment.versions import BadVersion, version_in
+    from actors.payment.workflow import WORKFLOWS
+
+    given = invocation.arguments
+    try:
+        before, after = version_in(given.before), version_in(given.after)
+    except BadVersion as error:
+        raise CommandFailed(str(error), 2) from None
+    if after not in WORKFLOWS:
+        raise CommandFailed(f"this program has no {after}; workflow list shows what it has")
+    if before == after:
+        raise CommandFailed(f"{before} is what they run; name another version with --to", 2)
+    if given.reason is None and not given.preview:
+        raise CommandFailed("give the reason with --reason TEXT; it is kept in the timeline", 2)
+    query = f"flow=orchestrated and workflow={before.name} and version={before.number}"
+    query += " and not status in (completed, rejected, cancelled, returned)"
+    given.where = f"{query} and ({given.where})" if given.where else query
+    given.payment_id = None
+    if given.preview:
+        return _preview_migration(invocation, str(after))
+    return run_job(invocation, MIGRATE, str(after))
+
+
+def _preview_migration(invocation: Invocation, after: str) -> int:
+    """Who could be moved, and why others could not, decided by the rule that decides it then."""
+    from actors.admin.bulk import parsed
+    from actors.admin.checking import standing
+    from actors.assembly import load_messages
+    from actors.payment.migration import CannotMigrate, moved
+    from actors.payment.versions import version_in
+    from actors.payment.workflow import WORKFLOWS
+
+    load_messages()
+    target = WORKFLOWS[version_in(after)]
+    movable: list[str] = []
+    others: list[tuple[str, str]] = []
+    with invocation.reading() as reading:
+        ids = reading.payment_ids(parsed(invocation.arguments.where))
+        states = standing(reading, ids)
+    for payment_id in ids:
+        if payment_id not in states:
+            others.append((payment_id, "has no saga yet"))
+            continue
+        state, version = states[payment_id]
+        try:
+            moved(WORKFLOWS[version].route(state.order), target.route(state.order), state)
+        except KeyError:
+            others.append((payment_id, f"runs {version}, which this program does not have"))
+        except CannotMigrate as refusal:
+            others.append((payment_id, str(refusal)))
+        else:
+            movable.append(payment_id)
+    why = Counter(sentence for _, sentence in others)
+    document = {
+        "to": after,
+        "payments": len(ids),
+        "movable": len(movable),
+        "sample": movable[:SHOWN],
+        "reasons": [{"reason": reason, "payments": number} for reason, number in why.most_common()],
+        "not_movable": [{"payment_id": payment_id, "reason": reason} for payment_id, reason in others],
+    }
+
+    def draw(_: dict[str, Any]) -> None:
+        screen = invocation.screen
+        screen.say(f"{len(movable):,} of {len(ids):,} payments can go on under {after}")
+        if others:
+            screen.table(("payment", "why it stays"), [*others[:SHOWN]], title=f"{len(others):,} stay on their version")
+
+    invocation.screen.show(document, draw)
     return DONE
 
 
@@ -85,8 +162,8 @@ def _draw(invocation: Invocation, checked: Checked) -> None:
             [(version, kind, f"{number:,}") for (version, kind), number in kinds_found.most_common()],
         )
         screen.say("")
-        rows = [(each.payment_id, str(each.version), _sentence(each)) for each in found[:SHOWN]]
-        screen.table(("payment", "workflow", "the first point"), rows)
+        first = [(each.payment_id, str(each.version), _sentence(each)) for each in found[:SHOWN]]
+        screen.table(("payment", "workflow", "the first point"), first)
         if len(found) > SHOWN:
             screen.note(f"{len(found) - SHOWN:,} more; --json has them all")
 
@@ -118,12 +195,30 @@ def _check_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=kinds.count, metavar="N", help="only the newest N payments")
 
 
+def _migrate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", dest="before", metavar="NAME@V", required=True)
+    parser.add_argument("--to", dest="after", metavar="NAME@V", required=True)
+    parser.add_argument("--where", metavar="QUERY", help='only those of them that it finds, such as "created>2d"')
+    parser.add_argument("--preview", action="store_true", help="only show which can be moved, and why others can't")
+    parser.add_argument("--yes", action="store_true", help="don't ask")
+    parser.add_argument("--reason", type=kinds.reason, metavar="TEXT", help="why; it is kept in the timeline")
+    by_argument(parser)
+
+
 COMMANDS = (
+    Command(
+        name="workflow migrate",
+        help="let payments under way go on under another version of their workflow",
+        details="Each is moved if it is safe where it stands: nothing done is forgotten, nothing is left out. What "
+        "can't be moved stays, with the reason. Exit 1 if some stayed.",
+        arguments=_migrate_arguments,
+        run=migrate_payments,
+    ),
     Command(
         name="workflow check",
         help="replay the journals of real payments against this program; exit status 1 if any would now differ",
-        details="For a build pipeline: it reads a data directory or a backup of one, whether its system runs or not, and "
-        "changes nothing. Each payment's saga is told again what it was told, and must say what it said.",
+        details="For a build pipeline: it reads a data directory or a backup of one, whether its system runs or not, "
+        "and changes nothing. Each payment's saga is told again what it was told, and must say what it said.",
         arguments=_check_arguments,
         run=check_workflows,
     ),

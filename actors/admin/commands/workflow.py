@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from typing import Any, Final
 
 from actors.admin.command import DONE, Command, CommandFailed, Invocation
@@ -12,15 +13,49 @@ CHAIN: Final = "choreographed-"  # the name of an order of steps, as a chain
 
 
 def list_workflows(invocation: Invocation) -> int:
-    """All of them by name."""
+    """All of them by name, with how many payments under way need each version."""
+    needs = _needs(invocation)
     workflows = [
-        {"name": each["name"], "flow": each["flow"], "version": each.get("version"), "steps": _steps(each)}
+        {
+            "name": each["name"],
+            "flow": each["flow"],
+            "version": each.get("version"),
+            "steps": _steps(each),
+            "needed_by": None if needs is None else needs.pop((each["name"], each.get("version") or 0), 0),
+            "missing": False,
+        }
         for each in descriptions()
     ]
-    columns = ("name", "flow", ">version", "steps")
-    rows = [(each["name"], each["flow"], each["version"], _in_short(each)) for each in workflows]
+    for (name, version), number in sorted((needs or {}).items()):
+        lost = {"name": name, "flow": "orchestrated", "version": version, "steps": [], "needed_by": number}
+        workflows.append(lost | {"missing": True})
+    columns = ("name", "flow", ">version", "steps", "needed by")
+    rows = [(each["name"], each["flow"], each["version"], _in_short(each), _needed(each)) for each in workflows]
     invocation.screen.show({"workflows": workflows}, lambda _: invocation.screen.table(columns, rows))
     return DONE
+
+
+def _needs(invocation: Invocation) -> dict[tuple[str, int], int] | None:
+    """Payments under way by version; None where no data directory can be read."""
+    from actors.payment.versions import needed
+
+    try:
+        with invocation.reading() as reading:
+            counted: Counter[tuple[str, int]] = Counter()
+            for reader in reading.readers.values():
+                counted.update({(version.name, version.number): n for version, n in needed(reader).items()})
+            return dict(counted)
+    except CommandFailed:
+        return None
+
+
+def _needed(workflow: dict[str, Any]) -> str:
+    number = workflow["needed_by"]
+    if not workflow["version"] or number is None:
+        return ""
+    if workflow["missing"]:
+        return f"{number:,} payments; this program lacks it"
+    return f"{number:,} payments" if number else "nothing: it can be removed once nothing new starts with it"
 
 
 def show_workflow(invocation: Invocation) -> int:
@@ -76,6 +111,8 @@ def _steps(description: dict[str, Any]) -> list[str]:
 
 def _in_short(workflow: dict[str, Any]) -> str:
     names = workflow["steps"]
+    if workflow["missing"]:
+        return "?"
     return " → ".join(names) if workflow["version"] else f"the sum of the services' reactions, {len(names)} commands"
 
 
