@@ -115,6 +115,7 @@ class PaymentMigrated(Event):
     """A person has moved an orchestrated payment to another version of its workflow."""
 
     by_person: ClassVar[bool] = True
+    unheard: ClassVar[str] = "it is for people to see, in the payment's timeline"
 
     payment_id: str
     workflow: str
