@@ -9,6 +9,7 @@ from actors.messaging.codec import micros
 from actors.messaging.message import Message
 from actors.messaging.system_messages import Failed
 from actors.operations import model
+from actors.operations.asks import ANSWERS, ASKS, failed
 from actors.operations.messages import (
     AddItems,
     ApproveJob,
@@ -23,8 +24,7 @@ from actors.operations.messages import (
     StartJob,
     WorkOff,
 )
-from actors.operations.model import Job
-from actors.operations.reactions import ANSWERS, ASKS, Heard, failed
+from actors.operations.model import Heard, Job
 from actors.operations.store import MIGRATIONS, Asked, Change, OperationsStore
 from actors.runtime.service import CellContext, Service, Started, Turn
 from actors.vocabulary.operators import OperatorRules

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Final, NamedTuple
 
+from actors.messaging.message import Command
 from actors.vocabulary.operators import MIGRATE, RESTART, SETTLE, OperatorRules
 
 # A job
@@ -58,6 +59,22 @@ class Job(NamedTuple):
     def people(self) -> str:
         """By whom, as the payments' timelines tell it."""
         return f"{self.by}, approved by {self.approved_by}" if self.approved_by else self.by
+
+
+class Ask(NamedTuple):
+    """Which service does it, and the command for one payment."""
+
+    to: str
+    command: Callable[[str, Job], Command]
+
+
+class Heard(NamedTuple):
+    """What an answer says of the items of its payment: the action (of any), their state, and a sentence."""
+
+    payment_id: str
+    action: str
+    state: str
+    text: str
 
 
 def check(action: str, argument: str, by: str, reason: str, rules: OperatorRules, known: Collection[str]) -> None:

@@ -20,7 +20,10 @@ from actors.runtime.service import Service
 ROOT = Path(__file__).parents[2]
 SERVICES = tuple(assembly.SERVICES)
 ROOMS = {"model", "messages", "store", "actor", "reactions", "queries", "workflow", "saga", "worker"}
-MAY_IMPORT_MESSAGES = {"reactions.py", "payment/workflow.py", "payment/stanzas.py", "payment/refund.py"}
+MAY_IMPORT_MESSAGES = {
+    "reactions.py", "payment/workflow.py", "payment/stanzas.py", "payment/refund.py",
+    "operations/asks.py", "operations/steering.py",  # what people have done to payments goes to whoever can do it
+}  # fmt: skip
 ADAPTERS = {"runtime", "messaging", "store", "directory", "vocabulary"}
 PRINTERS = ("actors/admin/", "system.py")
 NO_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "tools", "manager", "managers"}
