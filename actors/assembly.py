@@ -17,6 +17,7 @@ from actors.directory import log
 from actors.directory.reaction import ANY_ORDER, Reactions
 from actors.messaging import codec, system_messages
 from actors.messaging.envelope import CHOREOGRAPHED, ORCHESTRATED
+from actors.messaging.message import Message
 from actors.runtime.core import CellCore, Hosting
 from actors.runtime.service import Service, Worker
 from actors.store.placement import Placement, establish
@@ -110,9 +111,28 @@ def preload() -> None:
     services()
     reactions()
     families()
+    must_be_served()
     for name, (_, _, path) in SERVICES.items():
         if path:
             _module(name, path.partition(":")[0])
+
+
+def handled() -> dict[str, frozenset[type[Message]]]:
+    """By service, the messages that it takes."""
+    return {service.name: frozenset(service.handlers) for service in services()}
+
+
+def must_be_served() -> None:
+    """See that the services can do what the workflows ask of them.
+
+    Raises:
+        BadWorkflow: they can't; the text says which step asks for what.
+    """
+    workflow, serving = _module("payment", "workflow"), _module("payment", "serving")
+    if workflow is not None:
+        taken = handled()
+        for each in workflow.WORKFLOWS.values():
+            serving.must_be_served(each, taken)
 
 
 def build_cell(name: str, data: Path, incarnation: int) -> CellCore:

@@ -18,6 +18,12 @@ class ScreenBeneficiary(Command):
     two when a person has decided.
     """
 
+    answers: ClassVar[tuple[str, ...]] = (
+        "BeneficiaryCleared",
+        "BeneficiaryBlocked",
+        "BeneficiaryHeld",
+        "ReviewOverdue",
+    )
     progress: ClassVar[str | None] = "screening"
 
     screening_id: str  # idempotency key: one id is screened once
@@ -71,6 +77,8 @@ class ReviewOverdue(Outcome):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseReview(Command):
     """The payment was stopped: close its open case, if any. Answered by `ReviewClosed`."""
+
+    answers: ClassVar[tuple[str, ...]] = ("ReviewClosed",)
 
     screening_id: str
     reason: str

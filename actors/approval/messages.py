@@ -21,6 +21,8 @@ class RequestApproval(Command):
     it is denied. Time alone never approves.
     """
 
+    answers: ClassVar[tuple[str, ...]] = ("ApprovalRequested", "ApprovalGranted", "ApprovalDenied", "ApprovalOverdue")
+
     approval_id: str  # idempotency key: one id is asked once
     amount: Money
     debtor_account: str
@@ -75,6 +77,8 @@ class ApprovalOverdue(Outcome):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithdrawApproval(Command):
     """The payment was stopped: nobody need decide any more. Answered by `ApprovalWithdrawn`."""
+
+    answers: ClassVar[tuple[str, ...]] = ("ApprovalWithdrawn",)
 
     approval_id: str
     reason: str

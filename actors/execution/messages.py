@@ -22,6 +22,15 @@ class ExecutePayment(Command):
     `ExecutionStopped` where the gate was closed before.
     """
 
+    answers: ClassVar[tuple[str, ...]] = (
+        "PaymentSubmitted",
+        "PaymentExecuted",
+        "ExecutionRejected",
+        "ExecutionInDoubt",
+        "ExecutionContradicted",
+        "ExecutionStopped",
+        "ReturnReceived",
+    )
     progress: ClassVar[str | None] = "executing"
 
     instruction_id: str  # idempotency key, here and at the rail
@@ -51,6 +60,8 @@ class StopExecution(Command):
     Answered by `ExecutionStopped`, or by `StopRefused` when an instruction has been recorded already.
     `ending` is what the payment becomes by it: `rejected` or `cancelled`.
     """
+
+    answers: ClassVar[tuple[str, ...]] = ("ExecutionStopped", "StopRefused")
 
     instruction_id: str
     reason: Reason

@@ -93,6 +93,7 @@ class DebitAccount(Command):
     the record. Answered by `AccountDebited` or `DebitRefused`.
     """
 
+    answers: ClassVar[tuple[str, ...]] = ("AccountDebited", "DebitRefused")
     undone_by: ClassVar[str] = "VoidDebit"
     progress: ClassVar[str | None] = "debiting"
 
@@ -108,6 +109,8 @@ class DebitAccount(Command):
 class PostDebit(Command):
     """The money has left: make the pending debit final. Answered by `DebitPosted` or `PostingRefused`."""
 
+    answers: ClassVar[tuple[str, ...]] = ("DebitPosted", "PostingRefused")
+
     debit_id: str
     facts: PaymentFacts | None = None
 
@@ -120,6 +123,7 @@ class VoidDebit(Command):
     `VoidRefused`.
     """
 
+    answers: ClassVar[tuple[str, ...]] = ("DebitVoided", "VoidRefused")
     progress: ClassVar[str | None] = "compensating"
 
     debit_id: str
@@ -136,6 +140,8 @@ class BookReturn(Command):
     Where nothing can be booked (the debit is not posted, or was returned under another id) the answer is
     `PostingRefused`: a person must look.
     """
+
+    answers: ClassVar[tuple[str, ...]] = ("ReturnBooked", "ReturnSuspended", "PostingRefused")
 
     return_id: str  # idempotency key
     debit_id: str
@@ -245,6 +251,7 @@ class ReserveCredit(Command):
     Answered by `CreditReserved` or `CreditRefused`.
     """
 
+    answers: ClassVar[tuple[str, ...]] = ("CreditReserved", "CreditRefused")
     undone_by: ClassVar[str] = "VoidCredit"
 
     credit_id: str  # idempotency key: one id reserves once
@@ -259,6 +266,8 @@ class ReserveCredit(Command):
 class PostCredit(Command):
     """The money has come: give it to the debtor. Answered by `CreditPosted` or `CreditWithheld`."""
 
+    answers: ClassVar[tuple[str, ...]] = ("CreditPosted", "CreditWithheld")
+
     credit_id: str
     facts: PaymentFacts | None = None
 
@@ -271,6 +280,7 @@ class VoidCredit(Command):
     `CreditVoidRefused`.
     """
 
+    answers: ClassVar[tuple[str, ...]] = ("CreditVoided", "CreditVoidRefused")
     progress: ClassVar[str | None] = "compensating"
 
     credit_id: str

@@ -18,6 +18,7 @@ class CheckLimits(Command):
     Answered by `WithinLimits` or `LimitExceeded`.
     """
 
+    answers: ClassVar[tuple[str, ...]] = ("WithinLimits", "LimitExceeded")
     undone_by: ClassVar[str] = "ReleaseLimit"
     progress: ClassVar[str | None] = "screening"
 
@@ -51,6 +52,8 @@ class LimitExceeded(Outcome):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseLimit(Command):
     """The payment is not made: what it counted is given back to its day. Answered by `LimitReleased`."""
+
+    answers: ClassVar[tuple[str, ...]] = ("LimitReleased",)
 
     check_id: str
     facts: PaymentFacts | None = None

@@ -33,7 +33,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command(Message):
-    """An imperative to one service, which answers it."""
+    """An imperative to one service, which answers it.
+
+    `answers` names the messages that it may be answered by, sooner or later: a workflow that sends it has to know what
+    each of them means.
+    """
+
+    answers: ClassVar[tuple[str, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from actors import assembly
@@ -19,13 +19,15 @@ from actors.messaging import codec
 from actors.messaging.message import Event, Message
 from actors.payment.definition import Step, Workflow
 from actors.payment.description import made_by
+from actors.payment.faults import BadWorkflow
 from actors.payment.queries import outcomes
+from actors.payment.serving import Handled, must_be_served
 from actors.pictures import rehearsals
 from actors.pictures.chain import answers, of_order, publisher
 from actors.pictures.rehearsals import Played, Scenario
 
-UNHEARD, UNTRIGGERED, CIRCLE, NOT_UNDONE, DIFFERENT = (
-    "unheard event", "untriggered reaction", "circle", "nothing undoes it", "flows differ",
+UNSERVED, UNHEARD, UNTRIGGERED, CIRCLE, NOT_UNDONE, DIFFERENT = (
+    "unserved step", "unheard event", "untriggered reaction", "circle", "nothing undoes it", "flows differ",
 )  # fmt: skip
 _SAY_NOTHING: Final = {"messages", "reactions", "queries", "workflow", "stanzas", "refund", "guarded"}
 
@@ -48,6 +50,7 @@ class System:
     published: frozenset[type[Event]]
     begins: type[Message]
     cancels: type[Message]
+    handled: Handled = field(default_factory=dict)  # by service, what it takes; empty: nobody asks
 
 
 def shipped() -> System:
@@ -63,12 +66,12 @@ def shipped() -> System:
     said = _said_by(services, {cls.__name__: cls for cls in known})
     ends = {getattr(each.endings, name) for each in workflows for name in each.endings.__dataclass_fields__}
     return System(assembly.reactions(), workflows, events, frozenset(said | ends), PaymentInitiated,
-                  CancellationRequested)  # fmt: skip
+                  CancellationRequested, assembly.handled())  # fmt: skip
 
 
 def lint(system: System) -> list[Finding]:
     """Everything that is found, rule by rule."""
-    rules = (_unheard, _untriggered, _circles, _not_undone, _differences)
+    rules = (_unserved, _unheard, _untriggered, _circles, _not_undone, _differences)
     return [finding for rule in rules for finding in rule(system)]
 
 
@@ -77,6 +80,17 @@ def names_in_both(system: System) -> list[Workflow]:
     known = {name for each in system.reactions.values() for name in each if name != ANY_ORDER}
     newest = {each.name: each for each in sorted(system.workflows, key=lambda each: each.version)}
     return [workflow for name, workflow in newest.items() if name in known]
+
+
+# -- workflows and services
+
+
+def _unserved(system: System) -> Iterator[Finding]:
+    for workflow in system.workflows if system.handled else ():
+        try:
+            must_be_served(workflow, system.handled)
+        except BadWorkflow as error:
+            yield Finding(UNSERVED, f"{workflow.name}@{workflow.version}", str(error))
 
 
 # -- loose ends
