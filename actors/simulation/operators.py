@@ -20,6 +20,7 @@ from actors.simulation.faults import Faults
 from actors.simulation.jobs import Jobs
 from actors.simulation.orders import CURRENCIES
 from actors.simulation.rail import Instructed
+from actors.simulation.refunds import Refunds
 from actors.simulation.steering import Steering
 from actors.store.placement import Placement
 from actors.vocabulary.money import Money
@@ -58,6 +59,7 @@ class Operators:
     def __init__(
         self, timeline: Timeline, chance: Random, faults: Faults, clients: Clients, cells: list[SimulatedCell],
         bank: Callable[[str], list[Instructed]], placement: Placement, read_again: Callable[..., None],
+        refunded: dict[str, str], flow: str | None,
     ) -> None:  # fmt: skip
         self._timeline = timeline
         self._chance = chance
@@ -70,6 +72,7 @@ class Operators:
         self._steering = Steering(timeline, chance, faults, self._about, self._tell)
         self._away: list[tuple[SimulatedCell, str, str]] = []  # what somebody has asked to be taken away
         self._jobs = Jobs(chance, faults, clients, placement)
+        self._refunds = Refunds(chance, faults, clients, self._about, refunded, flow)
         self._taken_away: list[tuple[SimulatedCell, str, str]] = []  # and what is known to be
 
     def stroll(self) -> None:
@@ -89,6 +92,7 @@ class Operators:
             self._do_to_many(cell)
         if chance.random() < 0.3:
             self._jobs.meddle(cell)
+        self._refunds.stroll(cell)
         self._steering.stroll(self._cells, lambda: [row[0] for each in self._cells for row in each.disk.rows(MOVING)])
         if chance.random() < 0.3:
             self.deposit()
@@ -108,6 +112,7 @@ class Operators:
             for (payment_id,) in cell.disk.rows(DOUBTS):
                 busy = self._settle(payment_id) or busy
             busy = self._jobs.tidy_up(cell) or busy
+            busy = self._refunds.tidy_up(cell) or busy
             if cell.disk.rows(LETTERS)[0][0]:
                 self._dig_up(cell)
                 busy = True

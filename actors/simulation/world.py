@@ -157,9 +157,10 @@ class SimulatedWorld:
         cells = list(self.places.by_name.values())
         self.clients.cells = cells
         self.cells = cells
+        self.refunded: dict[str, str] = {}  # refunds that were acknowledged, by key
         self.operators = Operators(
             self.timeline, _source(chance), self.faults, self.clients, cells, self.places.instructed,
-            self.places.placement, self._reads_again,
+            self.places.placement, self._reads_again, self.refunded, plan.flow,
         )  # fmt: skip
         self._book = OrderBook(_source(chance), plan.flow)
         self.accepted: dict[str, str] = {}
@@ -223,7 +224,7 @@ class SimulatedWorld:
         while not self._done and self.timeline.advance():
             pass
         for sentence, payment_id in ending.check(
-            self.cells, self.accepted, self.orders, whole=self.places.placement.whole
+            self.cells, self.accepted | self.refunded, self.orders, whole=self.places.placement.whole
         ):
             self._report(sentence, payment_id)
 
