@@ -179,7 +179,9 @@ class SimulatedWorld:
         except Violation as violation:
             self._report(violation.sentence, violation.payment_id)
         outcome = self.outcome
-        outcome.statuses.update(status for status, _ in self._statuses().values())
+        known = self._statuses()
+        refunds = set(self.refunded.values())
+        outcome.statuses.update(status for payment_id, (status, _) in known.items() if payment_id not in refunds)
         outcome.payments = len(self.accepted)
         outcome.faults = self.faults.counts
         outcome.frames = self.network.frames
