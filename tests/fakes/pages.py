@@ -21,7 +21,7 @@ HOME: Final = "/srv/paysaga"  # where the pages say that the repository is
 PATIENCE: Final = 60
 ANYTHING: Final = "…"  # a line of its own that stands for any number of lines
 
-_BLOCK: Final = re.compile(r"^```(?:console|\w+ file=(\S+))\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK: Final = re.compile(r"^```(?:console|(\w+ file=\S+))\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ID: Final = re.compile(r"\b(?:[PCDR]01[0-9A-Z]{3,}-[0-9a-f]{2}|J01[0-9A-Z]{13,})\b")
 _COUNTED: Final = ("status", "directory", "verify")  # commands whose figures depend on the run
 _ALIKE: Final = (
@@ -40,12 +40,26 @@ _ALIKE: Final = (
 
 @dataclass
 class Step:
-    """One command of a page with the lines that the page shows under it, or a file that it shows."""
+    """One command of a page with the lines that the page shows under it; or a file, or a change of one, that it shows."""
 
     command: str
     shown: list[str]
     file: str = ""
+    changes: bool = False
     printed: list[str] | None = None
+
+    def write(self, place: Path) -> None:
+        """Have the file, or the change of it, in the reader's copy."""
+        path = place / self.file
+        if not self.changes:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("\n".join(self.shown) + "\n", "utf-8")
+            return
+        before = "".join(line[1:] + "\n" for line in self.shown if not line.startswith("+"))
+        after = "".join(line[1:] + "\n" for line in self.shown if not line.startswith("-"))
+        text = path.read_text("utf-8")
+        assert text.count(before) == 1, f"{self.file} has this {text.count(before)} times, not once:\n{before}"
+        path.write_text(text.replace(before, after), "utf-8")
 
 
 class PageRun:
@@ -61,9 +75,7 @@ class PageRun:
         """Write the files that the page shows and run its commands, in order; what they print is kept with them."""
         for step in self.steps:
             if step.file:
-                path = self._place / step.file
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text("\n".join(step.shown) + "\n", "utf-8")
+                step.write(self._place)
                 continue
             step.printed = self.output(self._renamed(step.command)).splitlines()
             new = _unique(_ID.findall("\n".join(step.printed)))
@@ -133,7 +145,8 @@ def copy_of_the_code(place: Path) -> Path:
 
 def _steps(block: str, file: str | None) -> list[Step]:
     if file:
-        return [Step("", block.splitlines(), file)]
+        kind, _, name = file.partition(" file=")
+        return [Step("", block.splitlines(), name, changes=kind == "diff")]
     steps: list[Step] = []
     for line in block.splitlines():
         if line.startswith("$ "):
