@@ -24,7 +24,7 @@ from actors.store.placement import Placement, establish
 from actors.store.session import Sealed, StoreRefused
 from actors.store.sqlite import SqliteReader
 from actors.topology import SERVICES, placed
-from actors.vocabulary.offers import Offer, Offers
+from actors.vocabulary.offers import CHAIN_VERSION, Offer, Offers
 from config.settings import Settings
 
 FAMILIES: Final = (("payment/", "payment", "saga:PaymentSaga"),)  # prefix, parent, class
@@ -78,7 +78,7 @@ def offers() -> Offers:
             parts = definition.all_parts(each.steps)
             found.append(Offer(ORCHESTRATED, each.name, each.version, any(_waits_for_a_date(part) for part in parts)))
     orders = dict.fromkeys(order for name in SERVICES if name != "payment" for order in reactions().get(name, ()))
-    found += [Offer(CHOREOGRAPHED, order, 1) for order in orders if order != ANY_ORDER]
+    found += [Offer(CHOREOGRAPHED, order, CHAIN_VERSION) for order in orders if order != ANY_ORDER]
     return Offers(tuple(found))
 
 

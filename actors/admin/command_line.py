@@ -41,6 +41,7 @@ _SPEAKING: Final = {
     "actors.aml.watchlist": ("BadWatchlist",),
     "config.settings": ("BadSettings",),
     "actors.disbursement.files": ("BadOrderFile",),
+    "actors.payment.faults": ("BadWorkflow",),
 }
 
 

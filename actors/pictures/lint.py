@@ -25,6 +25,7 @@ from actors.payment.serving import Handled, must_be_served
 from actors.pictures import rehearsals
 from actors.pictures.chain import answers, of_order, publisher
 from actors.pictures.rehearsals import Played, Scenario
+from actors.vocabulary.offers import CHAIN_VERSION
 
 UNSERVED, UNHEARD, UNTRIGGERED, CIRCLE, NOT_UNDONE, DIFFERENT = (
     "unserved step", "unheard event", "untriggered reaction", "circle", "nothing undoes it", "flows differ",
@@ -76,10 +77,16 @@ def lint(system: System) -> list[Finding]:
 
 
 def names_in_both(system: System) -> list[Workflow]:
-    """The workflows, in their newest version, whose order of steps the services know, too."""
+    """The workflows whose order of steps the services know, too: in the version that the chain is offered as.
+
+    A newer version beside it is meant to differ. Once the chain's own version is removed, the newest is what
+    orchestrated payments of that name get, and is compared instead.
+    """
     known = {name for each in system.reactions.values() for name in each if name != ANY_ORDER}
-    newest = {each.name: each for each in sorted(system.workflows, key=lambda each: each.version)}
-    return [workflow for name, workflow in newest.items() if name in known]
+    twins: dict[str, Workflow] = {}
+    for each in sorted(system.workflows, key=lambda each: (each.version == CHAIN_VERSION, each.version)):
+        twins[each.name] = each
+    return [workflow for name, workflow in twins.items() if name in known]
 
 
 # -- workflows and services

@@ -17,6 +17,7 @@ from tests.fakes.pages import ROOT, PageRun, copy_of_the_code
 # Pages that a reader goes through one after the other share a place; the how-tos begin where the tutorial has led.
 READINGS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     ((), ("docs/tutorial.md",)),
+    ((), ("docs/tutorial-workflow.md",)),
     ((), ("README.md",)),
     (
         ("python system.py start", "python system.py account load config/samples/accounts.csv"),
@@ -47,7 +48,7 @@ def _read(place: Path, before: tuple[str, ...], names: tuple[str, ...]) -> dict[
         for page in pages.values():
             page.run()
     finally:
-        first.output("python system.py stop --now; python system.py --data several stop --now")
+        first.output("for data in data several change; do python system.py --data $data stop --now; done")
     return pages
 
 

@@ -40,7 +40,7 @@ _ALIKE: Final = (
 
 @dataclass
 class Step:
-    """One command of a page with the lines that the page shows under it; or a file, or a change of one, that it shows."""
+    """One command of a page with the lines that the page shows under it; or a file, or its change, that it shows."""
 
     command: str
     shown: list[str]

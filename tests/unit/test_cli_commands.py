@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from actors.admin.command_line import main
+from actors.admin.command_line import main, sentence
 from actors.aml.messages import DecideReview, LoadWatchlist, ReviewDecided, ReviewRefused, WatchlistLoaded
 from actors.directory.messages import Replay, Subscribed, SubscriptionRefused
 from actors.disbursement.messages import (
@@ -36,6 +36,7 @@ from actors.messaging.system_messages import (
     KillActor,
     RetryDeadLetters,
 )
+from actors.payment.faults import BadWorkflow
 from actors.runtime.retries import Retries
 from actors.vocabulary.money import Money
 from actors.vocabulary.slots import slot_in, slot_of
@@ -665,3 +666,8 @@ def test_what_can_only_be_a_mistake_is_wrong_usage_and_nothing_is_sent(desk: Des
     """An unset variable must not pay twice, and nobody's terminal is painted by a stored reason."""
     assert desk.run(*line) == 2
     assert desk.client.asked == []
+
+
+def test_a_wrong_workflow_is_told_in_its_own_words() -> None:
+    """Whoever has just changed the workflow is to correct it, not to look for a fault of the program."""
+    assert sentence(BadWorkflow("large-payment leaves out a case")) == "large-payment leaves out a case"

@@ -12,7 +12,7 @@ from actors.directory.reaction import On, Reactions
 from actors.disbursement.messages import EndPayment
 from actors.execution.messages import ExecutionRejected
 from actors.ledger.messages import AccountDebited, DebitAccount, DebitVoided, PostDebit, VoidDebit
-from actors.payment.workflow import DEBIT_FIRST
+from actors.payment.workflow import DEBIT_FIRST, LIMITS
 from actors.pictures import lint
 from actors.pictures.lint import Finding, System
 
@@ -44,6 +44,15 @@ def test_both_flows_are_compared_for_every_name_that_both_know() -> None:
     """An order of steps that is left out is not compared."""
     names = {each.name for each in lint.names_in_both(SHIPPED)}
     assert {"debit-first", "screen-first", "refund"} <= names
+
+
+def test_a_newer_version_beside_the_one_that_the_chain_is_may_differ() -> None:
+    """New steps are tried in one flow first; only where nothing else is left do they count as a difference."""
+    newer = replace(DEBIT_FIRST, version=2, steps=(*DEBIT_FIRST.steps[:2], LIMITS, *DEBIT_FIRST.steps[2:]))
+    both = replace(SHIPPED, workflows=(*SHIPPED.workflows, newer))
+    assert lint.lint(both) == []
+    alone = replace(both, workflows=tuple(each for each in both.workflows if each is not DEBIT_FIRST))
+    assert any("CheckLimits" in finding.sentence for finding in found(alone, lint.DIFFERENT))
 
 
 def test_an_event_that_nobody_reacts_to_is_found() -> None:
