@@ -13,9 +13,9 @@ from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from actors.messaging.envelope import Envelope
+from actors.messaging.envelope import TIMER, Envelope
 from actors.messaging.message import Message, Tick
-from actors.messaging.system_messages import PaymentMigrated
+from actors.messaging.system_messages import PaymentMigrated, PaymentPaused, PaymentResumed
 from actors.payment.definition import Route, Workflow
 from actors.payment.engine import advance, start
 from actors.payment.messages import MigrateSaga, PauseSaga, RestartSaga, ResumeSaga, RetrySaga, SteerSaga
@@ -100,7 +100,7 @@ def story(saga: str, lines: Iterable[Line]) -> Story | None:
     lines = sorted(lines)
     said: dict[str, list[Line]] = {}  # by cause, in the order of the first
     for line in lines:
-        if line.envelope.sender == saga:
+        if line.envelope.sender == saga and line.envelope.kind != TIMER:  # a tick is told, whoever set its timer
             said.setdefault(line.envelope.causation_id, []).append(line)
     told = {
         line.envelope.message_id: line
@@ -209,9 +209,15 @@ def _said(lines: Iterable[Line]) -> tuple[Said, ...]:
 
 def _merged(speaking: list[Taken], silent: list[Taken]) -> Iterable[Taken]:
     waiting = silent[::-1]
+    paused_at = None  # what has come since was put aside, and is taken after the resumption, in its order
     for each in speaking:
-        while waiting and waiting[-1].place < each.place:
+        while waiting and waiting[-1].place < each.place and (paused_at is None or waiting[-1].place < paused_at):
             yield waiting.pop()
+        said = {type(said.message) for said in each.said}
+        if PaymentPaused in said:
+            paused_at = each.place
+        elif PaymentResumed in said:
+            paused_at = None
         if not any(type(said.message).__name__ in _FAILURES for said in each.said):
             yield each  # what was buried was not taken; retried from there it speaks for itself
     yield from waiting[::-1]
