@@ -40,8 +40,8 @@ def saga(reader: Reader, payment_id: str) -> dict[str, Any] | None:
     )
     if row is None:
         return None
-    *stored, name, version = row
-    state = state_of(stored)
+    name, version = row[-2:]
+    state = state_of(row)
     definition = WORKFLOWS.get((name, version))
     standing = _standing(definition.route(state.order), state) if definition else {"step": None}
     return {

@@ -17,11 +17,21 @@ from actors.aml.messages import DecideReview, LoadWatchlist, WatchlistRefused
 from actors.directory.messages import Replay
 from actors.disbursement.messages import CancelPayment
 from actors.execution.messages import StopExecution
-from actors.ledger.messages import DebitAccount, DepositMoney, OpenAccount, PostDebit, VoidDebit
+from actors.ledger.messages import (
+    DebitAccount,
+    DepositMoney,
+    OpenAccount,
+    PostDebit,
+    ReserveCredit,
+    VoidCredit,
+    VoidDebit,
+)
 from actors.messaging import codec
 from actors.messaging.envelope import HERE, Envelope, kind_of
 from actors.messaging.message import Message
 from actors.messaging.system_messages import DropDeadLetter
+from actors.operations.messages import StartJob
+from actors.payment.messages import RestartSaga
 from actors.runtime.core import CellCore, Hosting
 from actors.runtime.inputs import Inputs
 from actors.runtime.service import CellContext, Observed, Service, Turn
@@ -34,6 +44,14 @@ from tests.fakes.bank import BLOCKED, DOUBTFUL, WAYS, Bank
 EUR = Money(1_000, "EUR")
 REASON = Reason("NARR", "because")
 Refuse = Callable[[Bank, str], Message]  # told a completed payment
+
+
+def void_refunded(bank: Bank, paid: str) -> Message:
+    """The money is back already."""
+    refund_id = bank.refund(paid)
+    bank.until_status(refund_id, "completed")
+    return bank.post("ledger", VoidCredit(credit_id=refund_id, reason=REASON, ending="rejected"), refund_id)
+
 
 # What is refused, and how: one line for each rule that can say no.
 REFUSALS: dict[str, tuple[str, Refuse]] = {
@@ -88,6 +106,26 @@ REFUSALS: dict[str, tuple[str, Refuse]] = {
     "a replay to nobody": (
         "SubscriptionRefused",
         lambda bank, _: bank.cell.tell("directory", Replay(subscriber="nobody", from_offset=1)),
+    ),
+    "reserving more than was paid": (
+        "CreditRefused",
+        lambda bank, paid: bank.post(
+            "ledger", ReserveCredit(credit_id="P1-06", debit_id=paid, amount=Money(10**9, "EUR")), "P1-06"
+        ),
+    ),
+    "voiding a credit that is posted": ("CreditVoidRefused", void_refunded),
+    "approving what nobody asked about": ("ApprovalRefused", lambda bank, paid: bank.approve(paid, "Ada")),
+    "restarting from no step": (
+        "SteeringRefused",
+        lambda bank, paid: bank.cell.tell(
+            "payment", RestartSaga(payment_id=paid, step="nowhere", by="Ada", reason="x"), payment_id=paid
+        ),
+    ),
+    "a job that does nothing": (
+        "JobRefused",
+        lambda bank, _: bank.cell.tell(
+            "operations", StartJob(job_id="J1", action="nothing", by="Ada", reason="x", total=1)
+        ),
     ),
     "dropping no dead letter": (
         "DeadLettersDone",

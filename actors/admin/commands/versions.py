@@ -196,8 +196,8 @@ def _check_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _migrate_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--from", dest="before", metavar="NAME@V", required=True)
-    parser.add_argument("--to", dest="after", metavar="NAME@V", required=True)
+    parser.add_argument("--from", dest="before", metavar="NAME@V", required=True, help="the version they run now")
+    parser.add_argument("--to", dest="after", metavar="NAME@V", required=True, help="the one to go on under")
     parser.add_argument("--where", metavar="QUERY", help='only those of them that it finds, such as "created>2d"')
     parser.add_argument("--preview", action="store_true", help="only show which can be moved, and why others can't")
     parser.add_argument("--yes", action="store_true", help="don't ask")
