@@ -71,9 +71,8 @@ def run_job(invocation: Invocation, action: str, argument: str = "") -> int:
             return DONE
         if not given.yes:
             _confirm(invocation, preview, len(payment_ids))
-    wanted = Wanted(
-        action=action, argument=argument, by=who(given), reason=given.reason, query=given.where or ""
-    )  # fmt: skip
+    query = given.where or f"payment={given.payment_id}"
+    wanted = Wanted(action=action, argument=argument, by=who(given), reason=given.reason, query=query)
     with invocation.system() as client, screen.progress("handed over", len(payment_ids)) as moved:
         job_id, state = hand_over(client, wanted, payment_ids, moved)
     if state == "requested":

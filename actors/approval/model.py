@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from actors.vocabulary.money import Money
-from actors.vocabulary.operators import OperatorRules
+from actors.vocabulary.operators import OperatorRules, same_person
 from actors.vocabulary.reason import ORDER_CANCELLED, WAITING_TIME_EXPIRED, Reason
 
 OPEN, GRANTED, DENIED, WITHDRAWN = "open", "granted", "denied", "withdrawn"
@@ -162,11 +162,7 @@ def _must_be_open(approval: Approval) -> None:
 
 def _same_person(by: str, names: tuple[str, ...]) -> str:
     """The name under which this person is among `names`, however it is written; or ""."""
-    return next((name for name in names if _plain(name) == _plain(by)), "")
-
-
-def _plain(name: str) -> str:
-    return " ".join(name.casefold().split())
+    return next((name for name in names if same_person(name, by)), "")
 
 
 def _too_few(approval: Approval) -> str:

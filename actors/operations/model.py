@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 from actors.messaging.message import Command
-from actors.vocabulary.operators import MIGRATE, RESTART, SETTLE, OperatorRules
+from actors.vocabulary.operators import MIGRATE, RESTART, SETTLE, OperatorRules, same_person
 
 # A job
 OPEN: Final = "open"  # its payments are still coming
@@ -119,14 +119,18 @@ def approved(job: Job, by: str, rules: OperatorRules) -> str:
     >>> asked = Job("J1", "settle", "executed", "Ada", "statement", "", 1, 1, "requested", "", "")
     >>> approved(asked, "Bob", OperatorRules())
     'running'
+    >>> approved(asked, "ADA", OperatorRules())
+    Traceback (most recent call last):
+    ...
+    actors.operations.model.Refused: ADA asked for job J1: another person must approve it
     """
-    if job.approved_by and by == job.approved_by:
+    if job.approved_by and same_person(by, job.approved_by):
         return job.state  # said before
     if job.state != REQUESTED:
         raise Refused(f"job {job.job_id} is {job.state}: it waits for nobody's approval")
     if sentence := rules.why_not(by):
         raise Refused(sentence)
-    if by == job.by:
+    if same_person(by, job.by):
         raise Refused(f"{by} asked for job {job.job_id}: another person must approve it")
     if not by:
         raise Refused("an approval says whose it is")

@@ -8,6 +8,7 @@ paused), a message that was buried, or has not been taken yet.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
@@ -18,7 +19,7 @@ from actors.messaging.message import Message, Tick
 from actors.messaging.system_messages import PaymentMigrated, PaymentPaused, PaymentResumed
 from actors.payment.definition import Route, Workflow
 from actors.payment.engine import advance, start
-from actors.payment.messages import MigrateSaga, PauseSaga, RestartSaga, ResumeSaga, RetrySaga, SteerSaga
+from actors.payment.messages import CancelSaga, MigrateSaga, PauseSaga, RestartSaga, ResumeSaga, RetrySaga, SteerSaga
 from actors.payment.migration import moved
 from actors.payment.model import Decision, State
 from actors.payment.steering import Refused, steer
@@ -27,6 +28,7 @@ from actors.vocabulary.operators import PAUSE, RESTART, RESUME, RETRY
 from actors.vocabulary.order import PaymentOrder
 
 _STEERING: Final = {PauseSaga: PAUSE, ResumeSaga: RESUME, RetrySaga: RETRY, RestartSaga: RESTART}
+_WISHES: Final = (*_STEERING, MigrateSaga)
 _FAILURES: Final = frozenset(("ReactionFailed", "Failed"))  # said by the runtime in the saga's name
 _STEERED: Final = frozenset(("SagaSteered", "SteeringRefused"))  # a person's answer, in words that may change
 
@@ -137,7 +139,8 @@ def replay(
     if found is not None:
         return found
     state = decision.state
-    for taken in story.taken:
+    queue = _Queue(story.taken)
+    while (taken := queue.next(paused=bool(state.paused))) is not None:
         after = type(taken.message).__name__
         try:
             if isinstance(taken.message, MigrateSaga):
@@ -158,6 +161,33 @@ def replay(
             return found
         state = decision.state
     return _standing(state, stored)
+
+
+class _Queue:
+    """The messages in the order in which the saga took them: what came during a pause, once it was resumed."""
+
+    def __init__(self, taken: Iterable[Taken]) -> None:
+        self._coming = deque(taken)
+        self._aside: list[
+            Taken
+        ] = []  # came during a pause and led to nothing
+
+    def next(self, *, paused: bool) -> Taken | None:
+        """The next one, or None."""
+        while paused and self._coming:
+            taken = self._coming.popleft()
+            if taken.said or type(taken.message) in _WISHES:
+                return taken
+            self._aside.append(taken)
+            self._aside.sort(key=_rank)
+        if self._aside and not paused and (not self._coming or _rank(self._aside[0]) < _rank(self._coming[0])):
+            return self._aside.pop(0)
+        return self._coming.popleft() if self._coming else None
+
+
+def _rank(taken: Taken) -> tuple[bool, tuple[datetime, str, int]]:
+    """Of what was put aside, wishes to cancel are taken first, then all as it came."""
+    return not isinstance(taken.message, CancelSaga), taken.place
 
 
 def _as_it_began(order: PaymentOrder, story: Story) -> PaymentOrder:

@@ -149,10 +149,14 @@ class PaymentSaga(Service):
         turn.keep(self)
 
     def _take_what_came(self, turn: Turn) -> None:
-        """What has come while the payment was paused, as if it came now; its clocks have stood."""
+        """What has come while the payment was paused, as if it came now; its clocks have stood.
+
+        A wish to cancel goes first: it was there before anything more is sent, so nothing may be sent that it forbids.
+        """
         assert self._state is not None
         ticks = []
-        for envelope in self._store.take_up(self._state.order.payment_id):
+        came = self._store.take_up(self._state.order.payment_id)
+        for envelope in sorted(came, key=lambda each: not isinstance(each.message, CancelSaga)):
             turn.take_up(envelope)
             if isinstance(envelope.message, StepTimedOut):
                 ticks.append(envelope)

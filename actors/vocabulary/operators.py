@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Final, NamedTuple
 
 CANCEL: Final = "cancel"
@@ -17,6 +18,19 @@ NOBODY: Final = "nobody named"
 _CLIENT: Final = "client/"  # how the gateway calls whoever is no actor; nobody else can be called so
 
 
+def same_person(one: str, other: str) -> bool:
+    """Whether two names are one, however they are written: a Shift key makes nobody a second person.
+
+    >>> same_person("Ada Miller", "  ada MILLER"), same_person("Ada", "A d a"), same_person("Ada", "Bob")
+    (True, True, False)
+    """
+    return _plain(one) == _plain(other)
+
+
+def _plain(name: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
 class OperatorRules(NamedTuple):
     """The configured `operators`: `names` who may act (empty: anyone), `four_eyes` what takes two different names."""
 
@@ -29,7 +43,7 @@ class OperatorRules(NamedTuple):
         >>> OperatorRules(names=("Ada",)).why_not("Bob")
         'Bob is none of those who may act here (Ada): say who you are with --by'
         """
-        if not self.names or by in self.names:
+        if not self.names or any(same_person(by, name) for name in self.names):
             return ""
         return f"{by or NOBODY} is none of those who may act here ({', '.join(self.names)}): say who you are with --by"
 

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from actors.admin.checking import check
+from actors.admin.reading import Reading
 from actors.disbursement.messages import SubmitPayment
 from actors.ledger.messages import DebitAccount, PostDebit
 from actors.messaging.message import Message
 from actors.messaging.system_messages import PauseTarget, ResumeTarget, ServicePaused, TargetStanding
 from actors.payment.messages import PauseSaga, RestartSaga, ResumeSaga, RetrySaga, SagaSteered, SteeringRefused
+from actors.payment.workflow import WORKFLOWS
 from tests.fakes.bank import DOUBTFUL, Bank, Way, every_way
 
 CHOREOGRAPHED = Way("choreographed", "debit-first")
@@ -53,7 +56,7 @@ def test_a_paused_payment_stands_until_it_is_resumed(way: Way, tmp_path: Path) -
 
 @every_way
 def test_a_wish_to_cancel_waits_with_the_rest(way: Way, tmp_path: Path) -> None:
-    """It comes after what had come before it."""
+    """Nobody moves it until the payment is resumed."""
     with Bank(tmp_path, way) as bank:
         bank.open_account()
         payment_id = bank.pay(name=DOUBTFUL)
@@ -64,6 +67,28 @@ def test_a_wish_to_cancel_waits_with_the_rest(way: Way, tmp_path: Path) -> None:
         assert bank.status(payment_id) == "held"
         steer(bank, ResumeSaga, payment_id)
         assert bank.until_status(payment_id, "cancelled") == "cancelled"
+
+
+def test_a_wish_to_cancel_goes_before_what_would_have_paid(tmp_path: Path) -> None:
+    """Nothing had left when somebody wished it; resuming is no reason to pay. The journal replays as it was."""
+    with Bank(tmp_path, ORCHESTRATED) as bank:
+        bank.open_account()
+        payment_id = bank.pay(name=DOUBTFUL)
+        bank.rest()
+        steer(bank, PauseSaga, payment_id)
+        bank.decide(payment_id, "clear")
+        bank.cancel(payment_id)
+        bank.cancel(payment_id)
+        bank.rest()
+        steer(bank, ResumeSaga, payment_id)
+        assert bank.until_status(payment_id, "cancelled") == "cancelled"
+        assert bank.journal(payment_id) is None
+        bank.rest()
+        reading = Reading.open(bank.data)
+        try:
+            assert check(reading, [payment_id], lambda by: None, running=False, workflows=WORKFLOWS).found == []
+        finally:
+            reading.close()
 
 
 @every_way
