@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
+from actors.admin.compare import table
 from actors.admin.compare.changes import changes
 from actors.admin.compare.knowledge import knowledge
 from actors.admin.compare.source import CHOREOGRAPHED, ORCHESTRATED, Source
@@ -13,6 +16,8 @@ from actors.topology import SERVICES
 from tests.fakes.differences import REACTIONS, WORKFLOW
 
 ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "choreography-or-orchestration.md"
+SECTION = re.compile(r"(<!-- from the code: comparison -->\n).*?(<!-- end -->)", re.DOTALL)
 SMALL = ("stock", "bank", "driver")
 STOCK = '''
 from actors.bank.messages import Paid, Refused
@@ -145,3 +150,24 @@ def test_the_changes_are_plain_data() -> None:
 
     document: Any = changes(ROOT, SERVICES)
     assert json.loads(json.dumps(document)) == document
+
+
+def test_the_page_about_the_two_styles_says_what_the_code_says_today() -> None:
+    """Figures on a page grow old in silence. PAYSAGA_WRITE_DOCS=1 writes them anew."""
+    text = PAGE.read_text("utf-8")
+    document = {"knowledge": knowledge(ROOT, SERVICES), "changes": changes(ROOT, SERVICES)}
+    tables = [
+        _markdown(("", "orchestrated", "choreographed"), table.known(document)),
+        _markdown(("change", "flow", "services", "files", "lines", "functions", "imports"), table.touched(document)),
+    ]
+    current = SECTION.sub(lambda match: match[1] + "\n".join(tables) + match[2], text)
+    if os.environ.get("PAYSAGA_WRITE_DOCS"):
+        PAGE.write_text(current, "utf-8")
+        text = current
+    assert SECTION.search(text)
+    assert text == current
+
+
+def _markdown(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    lines = [columns, ("---",) * len(columns), *rows]
+    return "".join(f"| {' | '.join(str(cell) for cell in row)} |\n" for row in lines)
