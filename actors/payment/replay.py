@@ -168,9 +168,7 @@ class _Queue:
 
     def __init__(self, taken: Iterable[Taken]) -> None:
         self._coming = deque(taken)
-        self._aside: list[
-            Taken
-        ] = []  # came during a pause and led to nothing
+        self._aside: list[Taken] = []  # came during a pause and led to nothing
 
     def next(self, *, paused: bool) -> Taken | None:
         """The next one, or None."""
