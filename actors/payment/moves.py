@@ -113,7 +113,7 @@ def undo(
         step = route.steps[index]
         if step.compensation is None:
             continue
-        together = group is not None and index >= group.start
+        together = group is not None and group.start <= index < group.stop
         if reached:
             leaves = True
         elif together and group is not None:
