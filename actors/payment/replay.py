@@ -8,7 +8,6 @@ paused), a message that was buried, or has not been taken yet.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
@@ -28,7 +27,6 @@ from actors.vocabulary.operators import PAUSE, RESTART, RESUME, RETRY
 from actors.vocabulary.order import PaymentOrder
 
 _STEERING: Final = {PauseSaga: PAUSE, ResumeSaga: RESUME, RetrySaga: RETRY, RestartSaga: RESTART}
-_WISHES: Final = (*_STEERING, MigrateSaga)
 _FAILURES: Final = frozenset(("ReactionFailed", "Failed"))  # said by the runtime in the saga's name
 _STEERED: Final = frozenset(("SagaSteered", "SteeringRefused"))  # a person's answer, in words that may change
 
@@ -139,8 +137,7 @@ def replay(
     if found is not None:
         return found
     state = decision.state
-    queue = _Queue(story.taken)
-    while (taken := queue.next(paused=bool(state.paused))) is not None:
+    for taken in story.taken:
         after = type(taken.message).__name__
         try:
             if isinstance(taken.message, MigrateSaga):
@@ -161,31 +158,6 @@ def replay(
             return found
         state = decision.state
     return _standing(state, stored)
-
-
-class _Queue:
-    """The messages in the order in which the saga took them: what came during a pause, once it was resumed."""
-
-    def __init__(self, taken: Iterable[Taken]) -> None:
-        self._coming = deque(taken)
-        self._aside: list[Taken] = []  # came during a pause and led to nothing
-
-    def next(self, *, paused: bool) -> Taken | None:
-        """The next one, or None."""
-        while paused and self._coming:
-            taken = self._coming.popleft()
-            if taken.said or type(taken.message) in _WISHES:
-                return taken
-            self._aside.append(taken)
-            self._aside.sort(key=_rank)
-        if self._aside and not paused and (not self._coming or _rank(self._aside[0]) < _rank(self._coming[0])):
-            return self._aside.pop(0)
-        return self._coming.popleft() if self._coming else None
-
-
-def _rank(taken: Taken) -> tuple[bool, tuple[datetime, str, int]]:
-    """Of what was put aside, wishes to cancel are taken first, then all as it came."""
-    return not isinstance(taken.message, CancelSaga), taken.place
 
 
 def _as_it_began(order: PaymentOrder, story: Story) -> PaymentOrder:
@@ -237,15 +209,18 @@ def _said(lines: Iterable[Line]) -> tuple[Said, ...]:
 
 def _merged(speaking: list[Taken], silent: list[Taken]) -> Iterable[Taken]:
     waiting = silent[::-1]
-    paused_at = None  # what has come since was put aside, and is taken after the resumption, in its order
+    paused_at = resumed_at = None  # what came between was put aside, and is taken after the resumption, in its order
     for each in speaking:
+        cancels = isinstance(each.message, CancelSaga) and resumed_at is not None and each.place < resumed_at
         while waiting and waiting[-1].place < each.place and (paused_at is None or waiting[-1].place < paused_at):
+            if cancels:  # such a wish is the first of what was put aside
+                break
             yield waiting.pop()
         said = {type(said.message) for said in each.said}
         if PaymentPaused in said:
             paused_at = each.place
         elif PaymentResumed in said:
-            paused_at = None
+            paused_at, resumed_at = None, each.place
         if not any(type(said.message).__name__ in _FAILURES for said in each.said):
             yield each  # what was buried was not taken; retried from there it speaks for itself
     yield from waiting[::-1]
