@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -80,7 +81,10 @@ class Escalated(RuntimeError):
 
 @dataclass(frozen=True)
 class Hosting:
-    """What a cell hosts: services, families of actors (prefix, class, parent), reactions, workers; what it offers."""
+    """What a cell hosts: services, families of actors (prefix, class, parent), reactions, workers; what it offers.
+
+    `resources` are there for its actors from the start, by name.
+    """
 
     services: tuple[type[Service], ...]
     families: tuple[tuple[str, type[Service], str], ...] = ()
@@ -88,6 +92,7 @@ class Hosting:
     workers: tuple[Worker, ...] = ()
     replayable: tuple[str, ...] = ()
     offers: Offers = NOTHING_OFFERED
+    resources: Mapping[str, Any] = field(default_factory=dict)
 
 
 class CellCore:
@@ -273,7 +278,7 @@ class CellCore:
         chance = self._world.chance(settings.runtime.seed)
         placement = self._placement
         own_slots = placement.slots_of(self.name)
-        resources: dict[str, Any] = {}
+        resources: dict[str, Any] = dict(self._hosting.resources)
         context = CellContext(self.name, settings, session, resources, own_slots, self._hosting.offers)
         self._subscriptions = Subscriptions(
             session, self._hosting.reactions | {pause_tables.ACTOR: pause_tables.REACTIONS}

@@ -26,7 +26,8 @@ LEFT_OVER: Final = (
 )
 # A payment that has ended may be contradicted by its bank later; nothing else separates the two.
 JOURNAL: Final = """SELECT r.payment_id, r.state, r.creditor_account, e.state, e.settled_by FROM rail.instructions r
-    LEFT JOIN executions e ON e.payment_id = r.payment_id"""
+    LEFT JOIN executions e ON e.payment_id = r.payment_id
+    WHERE coalesce(e.instruction_id, r.instruction_id) = r.instruction_id"""  # not one before it, provably rejected
 AT_RAIL: Final = """SELECT payment_id, state FROM executions
     WHERE state IN ('recorded', 'submitted', 'in_doubt', 'in_doubt_unsent')"""
 TIME_WAS_UP: Final = ("AB05", "AB06")  # reasons that say no more than that somebody did not answer in time

@@ -126,7 +126,8 @@ class Operators:
         if doubtful and chance.random() < 0.5:
             self._jobs.begin("settle", chance.choice(("executed", "not-executed")), doubtful)
         elif moving:
-            self._jobs.begin("cancel", "", chance.sample(moving, min(len(moving), chance.randint(1, 6))))
+            chosen = chance.sample(moving, min(len(moving), chance.randint(1, 6)))
+            self._jobs.begin(*self._steering.at_once(), chosen)
 
     def _dig_up(self, cell: SimulatedCell) -> None:
         self._read_again("dead-letters", cell.name)

@@ -20,6 +20,10 @@ REPEATED: Final = 0.03  # of the orders are sent again, as another message under
 OTHER_CONTENT: Final = 0.015  # and so many under the same key with another amount
 WAITED_FOR: Final = 0.05  # of the orders' clients want to hear of the end
 WITH_ADDRESS: Final = 0.06  # of debtors and creditors: each makes a mail
+VERSIONED: Final = 0.3  # of the orchestrated orders name the version of their workflow
+VERSIONS: Final = ("debit-first@1", "debit-first@2", "screen-first@1")
+GUARDED: Final = ("guarded", "TEST-REJECT-ONCE-AM04")  # kinds that run on it, from accounts of their own
+DATE: Final = "2026-01-05"  # the day of every world
 TWINS: Final = 0.15  # of the orders are made twice, once in each flow, from accounts that nothing else touches
 
 GIVEN: Final = ("Greta", "Annelore", "Mirko", "Ayana", "Tomas", "Lindiwe", "Ragnhild", "Oskar", "Yuna", "Pilar")
@@ -33,6 +37,7 @@ KINDS: Final[tuple[tuple[str, float], ...]] = (
     ("TEST-TWICE", 4), ("TEST-NOTRECEIVED", 2), ("TEST-CONTRADICT", 1.5), ("TEST-RETURN-MD07", 3),
     ("blocked", 3), ("held", 3), ("insufficient", 3), ("closed", 2), ("unknown", 2), ("wrong currency", 2),
     ("TEST-REFUND-REJECT-AC04", 2), ("TEST-REFUND-LOST", 2), ("TEST-REFUND-SILENT", 1), ("TEST-REFUND-NOTRECEIVED", 1),
+    ("guarded", 5), ("TEST-REJECT-ONCE-AM04", 2),
 )  # fmt: skip
 CERTAIN: Final = frozenset((  # what becomes of these depends on nobody's timing
     "ordinary", "TEST-REJECT-AC04", "TEST-TWICE", "TEST-RETURN-MD07", "blocked", "closed", "unknown", "wrong currency",
@@ -64,6 +69,7 @@ def accounts(chance: Random) -> list[Account]:
         for number in range(ACCOUNTS):
             email = f"owner-{number}@example.com" if chance.random() < WITH_ADDRESS else None
             found.append(_account(f"ACC-{currency}-{number}", currency, RICH, email=email))
+        found.append(_account(f"GUARDED-{currency}", currency, RICH))
         for flow in FLOWS:
             found.append(_account(f"TWIN-{currency}-{flow[:1]}", currency, RICH))
         found.append(_account(f"POOR-{currency}", currency, POOR, overdraft=chance.choice((0, 2_000))))
@@ -115,7 +121,7 @@ class OrderBook:
             debtor = first.submit.debtor_account
             if debtor.startswith("ACC-"):
                 debtor = f"TWIN-{currency}-{flow[:1]}"
-            submit = replace(first.submit, idempotency_key=self._key(), debtor_account=debtor, flow=flow)
+            submit = replace(first.submit, workflow=None, idempotency_key=self._key(), debtor_account=debtor, flow=flow)
             made.append(Order(submit, kind, twin=first.submit.idempotency_key))
         return made
 
@@ -126,6 +132,14 @@ class OrderBook:
         debtor = f"ACC-{currency}-{chance.randrange(ACCOUNTS)}"
         creditor, amount = "CREDITOR-1", chance.randrange(100, 100_000)
         name = f"{chance.choice(GIVEN)} {chance.choice(FAMILY)}"
+        workflow = execution_date = None
+        if flow == ORCHESTRATED and kind in GUARDED:
+            debtor, amount = f"GUARDED-{currency}", chance.choice((50_000, 1_200_000, 1_200_000, 1_600_000))
+            workflow, execution_date = "guarded", chance.choice((None, DATE))
+            if chance.random() < 0.1:
+                debtor = f"POOR-{currency}"
+        elif flow == ORCHESTRATED and chance.random() < VERSIONED:
+            workflow = chance.choice(VERSIONS)
         if kind == "TEST-LATE":
             creditor = f"TEST-LATE-{chance.choice((1, 3, 7, 15))}"
         elif kind.startswith("TEST-"):
@@ -148,6 +162,8 @@ class OrderBook:
                 wait_for=("PaymentCompleted", "PaymentRejected") if chance.random() < WAITED_FOR else (),
                 creditor_email="creditor@example.com" if chance.random() < WITH_ADDRESS else None,
                 flow=flow,
+                execution_date=execution_date,
+                workflow=workflow,
             ),
             kind,
         )

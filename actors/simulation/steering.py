@@ -8,15 +8,26 @@ from typing import Final
 
 from actors.messaging.message import Message
 from actors.messaging.system_messages import PauseTarget, ResumeTarget
-from actors.payment.messages import PauseSaga, RestartSaga, ResumeSaga, RetrySaga
+from actors.payment.messages import MigrateSaga, PauseSaga, RestartSaga, ResumeSaga, RetrySaga
 from actors.runtime.pauses import PAYMENT, RAIL, SERVICE
 from actors.simulation.cells import SimulatedCell
 from actors.simulation.clock import SECOND, Timeline
 from actors.simulation.faults import Faults
 
 PAUSED: Final = "SELECT kind, name FROM pauses ORDER BY kind, name"
-STEPS: Final = ("debit-account", "screen-beneficiary", "execute-payment", "post-debit")
-SERVICES: Final = ("disbursement", "ledger", "aml", "execution", "payment", "notification", "replication")
+STEPS: Final = ("debit-account", "screen-beneficiary", "execute-payment", "post-debit", "check-limits")
+VERSIONS: Final = ("debit-first@1", "debit-first@2", "debit-first@2", "screen-first@1", "guarded@1")
+SERVICES: Final = (
+    "disbursement",
+    "ledger",
+    "aml",
+    "execution",
+    "payment",
+    "notification",
+    "replication",
+    "limits",
+    "approval",
+)
 AWAY: Final = (SECOND, 25 * SECOND)
 WHO: Final = {"by": "Ada", "reason": "to see what happens"}
 
@@ -54,12 +65,22 @@ class Steering:
                     self._tell(cell, ResumeTarget(kind=kind, name=name, **WHO), "pauses")
         return busy
 
+    def at_once(self) -> tuple[str, str]:
+        """What to do to many payments: the action and its argument."""
+        chance = self._chance
+        wish = chance.choice(("cancel", "pause", "resume", "retry", "restart", "migrate", "migrate"))
+        argument = {"restart": chance.choice(STEPS), "migrate": chance.choice(VERSIONS)}.get(wish, "")
+        self._faults.count(f"job: {wish}")
+        return wish, argument
+
     def _steer(self, payment_id: str) -> None:
         chance = self._chance
-        wish = chance.choice(("pause", "pause", "retry", "restart"))
+        wish = chance.choice(("pause", "pause", "retry", "restart", "migrate", "migrate", "migrate"))
         self._faults.count(f"operator: {wish}")
         if wish == "retry":
             self._about(payment_id, RetrySaga(payment_id=payment_id, **WHO), "payment")
+        elif wish == "migrate":
+            self._about(payment_id, MigrateSaga(payment_id=payment_id, to=chance.choice(VERSIONS), **WHO), "payment")
         elif wish == "restart":
             self._about(payment_id, RestartSaga(payment_id=payment_id, step=chance.choice(STEPS), **WHO), "payment")
         else:

@@ -25,7 +25,7 @@ from actors.replication.worker import ReplicationWorker
 from actors.runtime.clock import Clock
 from actors.runtime.core import Hosting
 from actors.runtime.service import Worker
-from actors.simulation import ending
+from actors.simulation import ending, workflows
 from actors.simulation.cells import SimulatedCell, Surroundings, Violation
 from actors.simulation.clients import Clients, Request
 from actors.simulation.clock import SECOND, Timeline, WallClock
@@ -391,8 +391,9 @@ class SimulatedWorld:
         }
         here = tuple(made for service, made in workers.items() if self.places.placement.hosts(cell.name, service))
         return Hosting(
-            self._classes, self._families, assembly.reactions(), here, assembly.REPLAYABLE, assembly.offers()
-        )
+            self._classes, self._families, assembly.reactions(), here, assembly.REPLAYABLE,
+            workflows.offers(assembly.offers()), {"payment.workflows": workflows.VERSIONS},
+        )  # fmt: skip
 
     def _send(self, cell: SimulatedCell, peer: str, payload: bytes) -> None:
         if peer == "gateway":
@@ -476,7 +477,7 @@ def _source(chance: Random) -> Random:
 
 
 def _settings(chance: Random) -> list[Settings]:
-    """The configuration of a world, in both orders of steps."""
+    """The configuration of a world, in both orders of steps and both versions of one."""
     sections: dict[str, Any] = {
         "runtime": {
             "turn_envelopes": chance.choice((16, 256, 256)), "immediate_retries": chance.choice((0, 1, 2)),
@@ -489,9 +490,11 @@ def _settings(chance: Random) -> list[Settings]:
             "delay_ms": chance.choice(((0, 0), (5, 30), (5, 200))), "query_after_seconds": 2,
             "query_every_seconds": 4, "doubt_after_seconds": 12,
         },
+        "approval": {"review_seconds": 15, "approvals": chance.choice((1, 2, 2))},
+        "limits": {"per_payment": {"EUR": "15000", "USD": "15000"}, "per_day": {"EUR": "60000"}},
         "tracker": {"stalled_after_seconds": 20, "executing_after_seconds": 40, "sweep_seconds": 2},
         "supervision": {"actor_intensity": chance.choice((3, 1_000, 1_000))},
         "operators": {"items_per_second": chance.choice((5, 2_000)), "four_eyes": chance.choice(((), ("bulk",)))},
     }  # fmt: skip
-    orders = ("debit-first", "screen-first")
+    orders = ("debit-first@1", "screen-first", "debit-first")
     return [Settings(data="simulated", disbursement={"workflow": order}, **sections) for order in orders]  # type: ignore[arg-type]

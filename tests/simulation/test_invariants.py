@@ -18,7 +18,7 @@ Resting = tuple[SimulatedWorld, dict[str, list[str]]]
 def resting() -> Iterator[Resting]:
     """A small world in which nothing went wrong, and its payments by status."""
     assembly.load_messages()
-    world = SimulatedWorld(1, Plan(payments=60, intensity=0.0))
+    world = SimulatedWorld(1, Plan(payments=120, intensity=0.0))
     world.live()
     by_status: dict[str, list[str]] = {}
     for payment_id, (status, _) in ending.statuses(world.cells).items():

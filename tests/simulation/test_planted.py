@@ -238,9 +238,10 @@ def test_the_simulator_finds_a_planted_defect(name: str, monkeypatch: pytest.Mon
     """A simulator that finds nothing proves nothing, unless it would have found something."""
     plant, found_as = DEFECTS[name]
     plant(monkeypatch)
+    found: list[str] = []  # what else comes of it is no reason to stop looking
     for seed in range(1, SEEDS + 1):
         violations = simulate(seed, PLAN).violations
-        if violations:
-            assert any(re.search(found_as, violation["promise"]) for violation in violations), violations
+        found += [violation["promise"] for violation in violations]
+        if any(re.search(found_as, promise) for promise in found):
             return
-    pytest.fail(f"{name} was not found in {SEEDS} worlds")
+    pytest.fail(f"{name} was not found in {SEEDS} worlds, but {found}")
