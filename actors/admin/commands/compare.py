@@ -31,6 +31,5 @@ COMMANDS = (
         run=compare,
         details="Starts throw-away systems of its own and touches no data directory. Exit 1 if the two flows did not"
         " leave the same ledger.",
-        in_shell=False,
     ),
 )
