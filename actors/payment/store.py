@@ -69,8 +69,11 @@ class SagaStore:
 
     def note_versions(self, versions: Iterable[tuple[str, int]]) -> None:
         """Keep which versions the program has that serves this store: no living saga has another."""
+        versions = sorted(versions)
+        if self._session.all("SELECT workflow, version FROM saga_versions ORDER BY workflow, version", ()) == versions:
+            return  # a cell that comes back on a full disk must not need to write
         self._session.write("DELETE FROM saga_versions", ())
-        self._session.write_many("INSERT INTO saga_versions VALUES (?, ?)", list(versions))
+        self._session.write_many("INSERT INTO saga_versions VALUES (?, ?)", versions)
 
     def migrate(self, state: State) -> None:
         """Keep under which version the saga runs from now on, and where it stands there."""
