@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import sqlite3
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -21,8 +21,7 @@ from actors.messaging.message import Message
 from actors.runtime.core import CellCore, Hosting
 from actors.runtime.service import Service, Worker
 from actors.store.placement import Placement, establish
-from actors.store.session import Sealed, StoreRefused
-from actors.store.sqlite import SqliteReader
+from actors.store.session import Reader, Sealed
 from actors.topology import SERVICES, placed
 from actors.vocabulary.offers import CHAIN_VERSION, Offer, Offers
 from config.settings import Settings
@@ -143,38 +142,23 @@ def build_cell(name: str, data: Path, incarnation: int) -> CellCore:
     """
     settings = Settings.model_validate_json((data / "run" / "settings.json").read_bytes())
     where = establish(data, placed(settings.topology))
-    _must_have_their_workflows(data / "cells" / name / "store.db")
-    return CellCore(name, data, settings, where, hosting(settings, name, where))
+    hosted = replace(hosting(settings, name, where), why_not=_why_not_served)
+    return CellCore(name, data, settings, where, hosted)
 
 
-def _must_have_their_workflows(store: Path) -> None:
-    """See that every payment under way in a cell's store finds the version of its workflow.
-
-    Raises:
-        StoreRefused: some would not; with how many, and which.
-    """
+def _why_not_served(reader: Reader) -> str:
+    """The sentence that refuses a store of which payments under way would miss the version of their workflow, or ""."""
     workflow, versions = _module("payment", "workflow"), _module("payment", "versions")
-    if workflow is None or not store.exists():
-        return
-    try:
-        reader = SqliteReader(store)
-    except (StoreRefused, sqlite3.Error):
-        return  # the cell itself says what is wrong with its store
-    try:
-        lacking = versions.lacking({"": reader}, workflow.WORKFLOWS)
-        sentences = [
-            f"{sum(cells.values()):,} payments under way run {version}, which this program does not have"
-            f" ({_some(versions.who_needs(reader, version, LISTED), sum(cells.values()))})"
-            for version, cells in sorted(lacking.items())
-        ]
-    except sqlite3.Error:
-        return
-    finally:
-        reader.close()
-    if sentences:
-        raise StoreRefused(
-            f"{'; '.join(sentences)}: start the program that has it; there they end, or workflow migrate moves them"
-        )
+    if workflow is None:
+        return ""
+    sentences = [
+        f"{sum(cells.values()):,} payments under way run {version}, which this program does not have"
+        f" ({_some(versions.who_needs(reader, version, LISTED), sum(cells.values()))})"
+        for version, cells in sorted(versions.lacking({"": reader}, workflow.WORKFLOWS).items())
+    ]
+    if not sentences:
+        return ""
+    return f"{'; '.join(sentences)}: start the program that has it; there they end, or workflow migrate moves them"
 
 
 def _some(payment_ids: list[str], number: int) -> str:

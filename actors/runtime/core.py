@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -54,7 +54,7 @@ from actors.runtime.void import TurnVoid
 from actors.runtime.world import REAL, STORE, World
 from actors.store.head import Head, head_path
 from actors.store.placement import Placement
-from actors.store.session import Sealed, StoreBroken, StoreFailed, StoreLocked, StoreRefused
+from actors.store.session import Reader, Sealed, StoreBroken, StoreFailed, StoreLocked, StoreRefused
 from actors.store.soundness import LOCKED
 from actors.store.sqlite import SqliteSession
 from actors.vocabulary.offers import Offers
@@ -83,7 +83,8 @@ class Escalated(RuntimeError):
 class Hosting:
     """What a cell hosts: services, families of actors (prefix, class, parent), reactions, workers; what it offers.
 
-    `resources` are there for its actors from the start, by name.
+    `resources` are there for its actors from the start, by name. `why_not` looks at the store before anybody is
+    served: a sentence that refuses it, or "".
     """
 
     services: tuple[type[Service], ...]
@@ -93,6 +94,7 @@ class Hosting:
     replayable: tuple[str, ...] = ()
     offers: Offers = NOTHING_OFFERED
     resources: Mapping[str, Any] = field(default_factory=dict)
+    why_not: Callable[[Reader], str] = lambda reader: ""
 
 
 class CellCore:
@@ -160,6 +162,11 @@ class CellCore:
         try:
             hold_against_seals(session, self._head, self._settings.store, sealed)
             hold_against_peers(session, self.name, self._directory.parent, self._placement.names)
+            session.begin()
+            refusal = self._hosting.why_not(session)
+            session.roll_back()
+            if refusal:
+                raise StoreRefused(refusal)
             self._recover(services, sealed)
         except StoreBroken as error:
             raise damaged(self._head, error) from error
