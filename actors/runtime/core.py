@@ -49,12 +49,12 @@ from actors.runtime.soundness import damaged, examine, hold_against_peers, hold_
 from actors.runtime.supervision import GiveUp, RestartHistory, SupervisionSpec, after_failure
 from actors.runtime.suspects import Suspects
 from actors.runtime.timers import Timers
-from actors.runtime.turn import Turns
+from actors.runtime.turn import Starting, Turns
 from actors.runtime.void import TurnVoid
 from actors.runtime.world import REAL, STORE, World
 from actors.store.head import Head, head_path
 from actors.store.placement import Placement
-from actors.store.session import Reader, Sealed, StoreBroken, StoreFailed, StoreLocked, StoreRefused
+from actors.store.session import Reader, Sealed, StoreBroken, StoreFailed, StoreFull, StoreLocked, StoreRefused
 from actors.store.soundness import LOCKED
 from actors.store.sqlite import SqliteSession
 from actors.vocabulary.offers import Offers
@@ -121,6 +121,8 @@ class CellCore:
         self._switch_interval = 0.0
         self._paused_until: datetime | None = None
         self._unsent: list[tuple[str, bytes]] = []  # frames of the turn that starts the cell
+        self._starting: list[str] | None = None  # services that have not been told yet that the cell is up
+        self._down_since: datetime | None = None  # None: this is its first start
         overload = settings.overload
         admission = Admission(timedelta(seconds=overload.backlog_seconds), overload.backlog)
         self._arrivals = Arrivals(name, admission)
@@ -168,6 +170,7 @@ class CellCore:
             if refusal:
                 raise StoreRefused(refusal)
             self._recover(services, sealed)
+            self._start_if_it_can()
         except StoreBroken as error:
             raise damaged(self._head, error) from error
         except StoreLocked as error:
@@ -214,6 +217,10 @@ class CellCore:
                 self._alarm.set(self._paused_until - self._clock_now())
                 return []
             self._paused_until = None
+        if self._starting is not None:
+            refused = self._start_late()
+            if self._starting is not None:
+                return refused
         frames, self._unsent = self._unsent, []
         if self._marker.cautious or self._singles:
             self._run_cautiously(frames)
@@ -236,7 +243,8 @@ class CellCore:
 
     def report(self) -> dict[str, Any]:
         """What `status` shows; asked for with every heartbeat, so that a restart knows how long nobody worked."""
-        self._marker.alive(micros(self._clock_now()))
+        if self._starting is None:
+            self._marker.alive(micros(self._clock_now()))
         counters, arrivals = self._turns.counters, self._arrivals.report()
         return {
             "actors": len(self._system.actorRegistry) - len(self._system._internalAddresses),
@@ -347,27 +355,56 @@ class CellCore:
                 lambda: self._arrivals.answers >= ANSWERS,
             )  # fmt: skip
         now = clock.now()
-        downtime = max(timedelta(0), now - last) if row else timedelta(0)
-        self._timers.prolong(downtime)
+        self._down_since = last if row else None
         self._timers.hold_until(now + OVERDUE_GRACE)
         self._pauses.look()
         self._outboxes.open()
         session.commit()
         for runner in self._outboxes.workers.values():
             runner.start()
-        self._start(services, downtime)
-
-    def _start(self, services: tuple[type[Service], ...], downtime: timedelta) -> None:
-        """Tell every service that wants to know that the cell is up; a turn of its own."""
-        placement = self._placement
-        register(Started)  # one whose handler raises is parked like any other message
-        started = [
-            Envelope(f"start/{service.name}", Started(downtime=downtime), TIMER, service.name, service.name)
+        self._starting = [
+            service.name
             for service in services
             if Started in service.handlers and placement.hosts(self.name, service.name)
         ]
-        _, self._unsent = self._turns.run(Inputs(alone=True), starting=started)
+
+    def _start_if_it_can(self) -> None:
+        """Start; on a full disk come up without, so that clients hear why and it goes on once there is room."""
+        try:
+            self._start()
+        except StoreFull as error:
+            self._start_again_later(error)
+
+    def _start(self) -> None:
+        """Tell every service that wants to know that the cell is up, and let no timer count the time it was not.
+
+        A turn of its own, before any other.
+        """
+        assert self._starting is not None
+        register(Started)  # one whose handler raises is parked like any other message
+        since, now = self._down_since, self._clock_now()
+        downtime = timedelta(0) if since is None else max(timedelta(0), now - since)
+        told = [Envelope(f"start/{name}", Started(downtime=downtime), TIMER, name, name) for name in self._starting]
+        _, self._unsent = self._turns.run(Inputs(alone=True), starting=Starting(downtime, told))
+        self._starting = None
         self._ring()
+
+    def _start_late(self) -> list[tuple[str, bytes]]:
+        """Try once more to start; where the store still refuses, whoever asks for something hears `Busy`."""
+        frames: list[tuple[str, bytes]] = []
+        try:
+            self._start()
+        except StoreFailed as error:
+            self._unless_damaged(error)
+            self._start_again_later(error)
+            inputs, acknowledged = self._collect()
+            self._give_back(inputs.singles(), frames, acknowledged)
+        return frames
+
+    def _start_again_later(self, error: StoreFailed) -> None:
+        self._log.error("the store refuses the turn that starts the cell", error=str(error))
+        self._abandon()
+        self._pause()
 
     def _run_once(self, frames: list[tuple[str, bytes]]) -> None:
         inputs, acknowledged = self._collect()

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 
@@ -67,6 +67,13 @@ class Counters:
     failures: int = 0
     restarts: int = 0
     buried: int = 0
+
+
+class Starting(NamedTuple):
+    """What a cell's first turn is told: how long the cell was down, and who is to hear that it is up."""
+
+    downtime: timedelta
+    told: list[Envelope]
 
 
 class Turns:
@@ -129,7 +136,7 @@ class Turns:
         return self._effects.number
 
     def run(
-        self, inputs: Inputs, *, starting: list[Envelope] | None = None
+        self, inputs: Inputs, *, starting: Starting | None = None
     ) -> tuple[list[Envelope], list[tuple[str, bytes]]]:
         """Run one turn and commit it; returns replies for clients and frames for peers.
 
@@ -153,7 +160,7 @@ class Turns:
         finally:
             self._careful = False
 
-    def _run(self, inputs: Inputs, starting: list[Envelope] | None) -> tuple[list[Envelope], list[tuple[str, bytes]]]:
+    def _run(self, inputs: Inputs, starting: Starting | None) -> tuple[list[Envelope], list[tuple[str, bytes]]]:
         session, effects = self._session, self._effects
         for _, content in inputs.links:
             self._clock.witness(moment(content.at))
@@ -165,8 +172,10 @@ class Turns:
         self._crossing.begin()
         handled = 0
         session.begin()
-        for envelope in starting or ():
-            self._mail.append((envelope.target, envelope, None))
+        if starting is not None:
+            self._timers.prolong(starting.downtime)
+            for envelope in starting.told:
+                self._mail.append((envelope.target, envelope, None))
         self._take_in(inputs, now)
         observed = rounds = 0
         while self._mail or self._unwritten or observed < len(self._records) or self._overdue or self._from_elsewhere:

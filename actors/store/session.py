@@ -22,6 +22,10 @@ class StoreLocked(StoreFailed):
     """Another program has the store's lock."""
 
 
+class StoreFull(StoreFailed):
+    """The disk has no room for what the turn would store; what is stored can still be read."""
+
+
 class StatementFailed(Exception):
     """One statement was wrong (a programming error); the transaction around it stands."""
 

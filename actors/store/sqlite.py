@@ -16,6 +16,7 @@ from actors.store.session import (
     StatementFailed,
     StoreBroken,
     StoreFailed,
+    StoreFull,
     StoreLocked,
     StoreRefused,
 )
@@ -280,6 +281,8 @@ def _store_failed(error: sqlite3.Error) -> StoreFailed:
         return StoreBroken(f"{type(error).__name__}: {error}")
     if code in _LOCKED:
         return StoreLocked(f"{type(error).__name__}: {error}")
+    if code == sqlite3.SQLITE_FULL:
+        return StoreFull(f"{type(error).__name__}: {error}")
     return StoreFailed(f"{type(error).__name__}: {error}")
 
 

@@ -28,7 +28,8 @@ from actors.messaging.system_messages import (
 )
 from actors.runtime import inputs, waiters
 from actors.runtime.service import Answer
-from actors.store.session import StoreFailed
+from actors.runtime.timers import Timers
+from actors.store.session import StoreFailed, StoreFull
 from tests.fakes.doers import Act, Did, Do, DoersCell, Keep, Made, Make, Okay, Ring, World, raising, soon
 
 NO_ATTEMPTS = {"immediate_retries": 0, "delayed_retries": 0}
@@ -438,6 +439,41 @@ def test_a_store_that_is_down_makes_clients_hear_busy_and_handles_the_same_messa
     monkeypatch.undo()
     assert cell.tell("doer", Do(what="a")) == Okay(what="a")
     assert cell.notes() == ["a"]
+    assert log_is_whole(cell)
+
+
+def test_a_store_that_is_full_at_the_start_is_guarded_until_there_is_room(
+    cell: DoersCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cell comes up, its clients hear `Busy`, no timer fires; later it starts as it would have, and only once."""
+
+    def full(timers: Timers, downtime: timedelta) -> None:
+        raise StoreFull("database or disk is full")
+
+    def due() -> int:
+        return int(cell.ask("SELECT due FROM timers WHERE key = 'soon'")[0][0])
+
+    monkeypatch.setattr(Ring, "prolonged", True)
+    World.acts = {"a": soon("soon", timedelta(hours=1))}
+    cell.tell("doer", Do(what="a"))
+    before = due()
+    with monkeypatch.context() as disk:
+        disk.setattr(Timers, "prolong", full)
+        cell.crash()
+        cell.replies.clear()
+        for _ in range(2):
+            cell.post("doer", Do(what="b"))
+            cell.until(lambda: bool(cell.replies))
+            assert {type(answer) for answer in answers(cell)} == {Busy}
+            cell.replies.clear()
+        assert due() == before
+        assert cell.core.report()["store_refuses"]
+    assert cell.tell("doer", Do(what="c")) == Okay(what="c")
+    prolonged = due()
+    assert prolonged > before
+    cell.tell("doer", Do(what="d"))
+    assert due() == prolonged
+    assert cell.notes() == ["a", "c", "d"]
     assert log_is_whole(cell)
 
 
