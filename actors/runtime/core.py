@@ -348,7 +348,7 @@ class CellCore:
                 self._system.host_family(prefix, member, parent)
             else:
                 self._system.know_family(prefix, member)
-        self._turns.observers = tuple(service.name for service in services if service.observes)
+        self._turns.observers.names = tuple(service.name for service in services if service.observes)
         for worker in self._hosting.workers:
             self._outboxes.workers[worker.outbox] = self._world.runner(
                 worker, self.answered, clock.now, self._world.chance(runtime.seed),

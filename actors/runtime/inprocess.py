@@ -2,7 +2,7 @@
 
 What Thespian's base does slowly or unsafely is replaced: mailboxes are one deque, addresses are names that are
 resolved at delivery, a name of a family (`payment/…`) creates its actor, and nothing keeps dead addresses.
-Which message goes to whom, and what becomes of a handler that raises, is the turn's business (`turn.py`).
+Which message goes to whom, and what becomes of a handler that raises, is the turn's business (`delivery.py`).
 """
 
 from __future__ import annotations

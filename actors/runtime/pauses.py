@@ -1,12 +1,10 @@
 """What people have paused: services, rails, payments. One table a cell, mirrored for the turn; it decides nothing else.
 
-What would go to a paused service is parked in order, without a time for another try, until it is resumed. The ticks of
-one that stands still are put off, so that no clock runs out on it. Costs one truth value while nothing is paused.
+What becomes of messages meanwhile is decided in `standstill.py`. Costs one truth value while nothing is paused.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from actors.directory.reaction import ANY_ORDER, BOTH_FLOWS, On, Reactions
@@ -43,7 +41,6 @@ SERVICE: Final = "service"
 RAIL: Final = "rail"
 PAYMENT: Final = "payment"
 ACTOR: Final = "pauses"
-PUT_OFF: Final = timedelta(seconds=5)  # how late, after it is resumed, a service may hear of a tick
 
 REACTIONS: Final[Reactions] = {
     ANY_ORDER: tuple(

@@ -107,7 +107,7 @@ class Invariants:
         self._poison.handled.clear()
         turns: Any = getattr(cell.core, "_turns", None)
         # A turn begins with none: what is there is an earlier turn's, and this transaction is no turn.
-        self._not_its_own = turns._records if turns is not None and turns._records else None
+        self._not_its_own = (turns._consequences.records or None) if turns is not None else None
 
     def committed(self, cell: SimulatedCell) -> None:
         """See `Witness.committed`."""
@@ -115,7 +115,7 @@ class Invariants:
         if turns is None:
             return
         self._tasks.setdefault(cell.name, set()).update(number for number, _, _ in turns._outboxes._new)
-        records: list[Record] = turns._records
+        records: list[Record] = turns._consequences.records
         self._retried.update(
             record.envelope.payment_id for record in records if type(record.envelope.message) is PaymentRetried
         )

@@ -85,7 +85,7 @@ def orders_are_acknowledged_before_the_commit(patch: Patch) -> None:
         try:
             turn(self, inputs, frames, acknowledged)
         except StoreFailed:
-            replies = [envelope_fields(reply) for reply in self._turns._replies]
+            replies = [envelope_fields(reply) for reply in self._turns._consequences.replies]
             frames.append(("gateway", pack_frame(GATEWAY, 0, 0, replies)))
             raise
 
