@@ -23,6 +23,7 @@ from actors.runtime.service import Service, Worker
 from actors.store.placement import Placement, establish
 from actors.store.session import Reader, Sealed
 from actors.topology import SERVICES, placed
+from actors.vocabulary.counts import counted
 from actors.vocabulary.offers import CHAIN_VERSION, Offer, Offers
 from config.settings import Settings
 
@@ -152,7 +153,8 @@ def _why_not_served(reader: Reader) -> str:
     if workflow is None:
         return ""
     sentences = [
-        f"{sum(cells.values()):,} payments under way run {version}, which this program does not have"
+        f"{counted(sum(cells.values()), 'payment under way runs', 'payments under way run')} {version},"
+        " which this program does not have"
         f" ({_some(versions.who_needs(reader, version, LISTED), sum(cells.values()))})"
         for version, cells in sorted(versions.lacking({"": reader}, workflow.WORKFLOWS).items())
     ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actors.admin import arguments as kinds
 from actors.admin.command import DONE, UNDECIDED, WRONG_USAGE, CommandFailed, Interrupted, Invocation
 from actors.admin.persons import by_argument, rules_of, who
+from actors.vocabulary.counts import counted
 
 if TYPE_CHECKING:
     from actors.admin.reading import Reading
@@ -104,7 +105,7 @@ def watched(invocation: Invocation, job_id: str, total: int) -> int:
     left = document["payments"] - document["done"]
     if left:
         raise CommandFailed(
-            f"{document['action']} was not done to {left:,} of {document['payments']:,} payments;"
+            f"{document['action']} was not done to {left:,} of {counted(document['payments'], 'payment')};"
             f" jobs show {job_id} says why"
         )
     return DONE
@@ -191,7 +192,8 @@ def _draw_preview(invocation: Invocation, preview: dict[str, Any]) -> None:
     ]
     screen.table(columns, rows, empty="no payment meets this")
     if rows:
-        screen.say(f"\n{preview['payments']:,} payments; the newest of them:")
+        number = preview["payments"]
+        screen.say(f"\n{counted(number, 'payment')}" + ("; the newest of them:" if number > 1 else ":"))
         payments_table(screen, preview["sample"])
 
 
@@ -203,15 +205,16 @@ def _confirm(invocation: Invocation, preview: dict[str, Any], number: int) -> No
     """
     screen = invocation.screen
     action = preview["action"]
+    payments = counted(number, "payment")
     if not sys.stdin.isatty():
-        raise CommandFailed(f"to {action} {number:,} payments without being asked, give --yes; --preview shows them")
+        raise CommandFailed(f"to {action} {payments} without being asked, give --yes; --preview shows them")
     if not screen.as_json:
         _draw_preview(invocation, preview)
     sums: dict[str, Decimal] = {}
     for group in preview["groups"]:
         sums[group["currency"]] = sums.get(group["currency"], Decimal()) + Decimal(group["amount"])
     total = " + ".join(f"{amount} {currency}" for currency, amount in sorted(sums.items()))
-    screen.stderr.write(f"{action} {number:,} payments ({total})? Type {number} or y: ")
+    screen.stderr.write(f"{action} {payments} ({total})? Type {number} or y: ")
     screen.stderr.flush()
     answer = sys.stdin.readline().strip().lower()
     if answer not in ("y", "yes", str(number), f"{number:,}"):

@@ -1,12 +1,20 @@
-"""Whether everything serves, and if not, what doesn't and what to do: from what the supervisor says of each process."""
+"""Whether everything serves, and if not, what doesn't and what to do: from what the supervisor says of each process.
+
+Beside it, as a warning, what only a person can move: stuck payments make no system ill.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from actors.admin.command import CommandFailed
+from actors.admin.reading import Reading
 from actors.admin.screen import Screen
+from actors.store.session import StoreRefused
+from actors.vocabulary.counts import counted
 
 ANSWER_SECONDS: Final = 5.0  # for the supervisor to answer within
 _OVERDUE: Final = 0.5  # of the time after which it is killed: so long a cell may be silent and count as busy
@@ -23,6 +31,26 @@ def health_of(client: Any, data: Path) -> dict[str, Any]:
     return _document(said["state"], data, processes, problems)
 
 
+def warned(document: Mapping[str, Any], data: Path) -> dict[str, Any]:
+    """The same with what a person should look at though every process serves: payments that are stuck.
+
+    Where a store can't be read nothing is said of it: what is wrong there stands among the problems.
+    """
+    stuck = None
+    with contextlib.suppress(CommandFailed, StoreRefused):
+        reading = Reading.open(data)
+        try:
+            stuck = {name: found for name, found in reading.stuck().items() if name != "sample"}
+        finally:
+            reading.close()
+    warnings = []
+    if stuck and stuck["count"]:
+        reasons = ", ".join(f"{reason} {number:,}" for reason, number in stuck["by_reason"].items())
+        count = counted(stuck["count"], "payment is", "payments are")
+        warnings.append(f"{count} stuck ({reasons}); payments --stuck names them, with the reason and for how long")
+    return {**document, "warnings": warnings, "stuck": stuck}
+
+
 def unreachable(state: str, data: Path, problem: str) -> dict[str, Any]:
     """The health of a system that gives no answer."""
     return _document(state, data, [], [problem])
@@ -36,6 +64,8 @@ def sentence(document: Mapping[str, Any]) -> str:
 def render(screen: Screen, document: Mapping[str, Any]) -> None:
     """For a person: the processes, what is wrong with them goes to standard error."""
     screen.say("healthy: every process serves" if document["healthy"] else f"not healthy ({document['state']})")
+    for warning in document["warnings"]:
+        screen.say(f"warning: {warning}")
     rows = [(each["name"], each["state"], "" if each["serves"] else "no") for each in document["processes"]]
     if rows and not document["healthy"]:
         screen.table(("process", "state", "serves"), rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Any, Final
 from actors.admin.command import CommandFailed
 from actors.admin.reading import Reading, base32, slot_of_id
 from actors.messaging.envelope import OPERATOR
-from actors.operations.messages import AddItems, JobRefused, JobStanding, RunJob, StartJob
+from actors.operations.messages import AddItems, CancelJob, JobRefused, JobStanding, RunJob, StartJob
 
 OPERATIONS: Final = "operations"
 CHUNK: Final = 1_000  # payments a message
@@ -50,9 +51,14 @@ def hand_over(client: Any, wanted: Wanted, payment_ids: Sequence[str], moved: Ca
         job_id=job_id, action=wanted.action, argument=wanted.argument, by=wanted.by, reason=wanted.reason,
         total=len(payment_ids), query=wanted.query,
     )  # fmt: skip
-    _tell_all(client, [(start, cell) for cell in by_cell], moved)
-    _tell_all(client, _chunks(job_id, by_cell), moved)
-    states = [_said(client, RunJob(job_id=job_id, items=len(ids)), cell).state for cell, ids in by_cell.items()]
+    try:
+        _tell_all(client, [(start, cell) for cell in by_cell], moved)
+        _tell_all(client, _chunks(job_id, by_cell), moved)
+        states = [_said(client, RunJob(job_id=job_id, items=len(ids)), cell).state for cell, ids in by_cell.items()]
+    except CommandFailed as refusal:
+        with contextlib.suppress(CommandFailed):  # no cell may have taken it at all
+            say(client, CancelJob(job_id=job_id, by=wanted.by, reason=f"refused: {refusal}"))
+        raise
     return job_id, states[0]
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from actors.admin.reading import Reading
 from actors.admin.screen import Screen
 from actors.admin.tables import stuck_table
+from actors.vocabulary.counts import counted
 
 _FIRST_REPORT_SECONDS: Final = 2.0
 _SILENT_SECONDS: Final = 2.0  # a long turn is no cause for alarm
@@ -101,10 +102,12 @@ def _waiting(cells: list[dict[str, Any]]) -> list[tuple[str, str]]:
         backlog: dict[str, int] = cell.get("backlog") or {}
         for name, circuit in (cell.get("circuits") or {}).items():
             state, failures = circuit["state"], circuit["failures"]
-            after = f" after {failures} failures" if failures else ""
-            lines.append((f"{cell['name']} {name}", f"{state}{after}, {backlog.get(name, 0):,} tasks wait"))
+            after = f" after {counted(failures, 'failure')}" if failures else ""
+            waiting = counted(backlog.get(name, 0), "task waits", "tasks wait")
+            lines.append((f"{cell['name']} {name}", f"{state}{after}, {waiting}"))
         if cell.get("parked"):
-            lines.append((f"{cell['name']} retries", f"{cell['parked']:,} conversations wait for another try"))
+            waiting = counted(cell["parked"], "conversation waits", "conversations wait")
+            lines.append((f"{cell['name']} retries", f"{waiting} for another try"))
         if cell.get("busy"):
             lines.append((f"{cell['name']} intake", f"busy: {cell['busy']}"))
     return lines

@@ -84,9 +84,11 @@ class ApprovalDesk(Service):
             self._store.take_word(approval_id, micros(turn.now), by.strip(), command.approve, reason.strip())
             if after.status != model.OPEN:
                 self._end(asked, after, turn)
+        known = model.decided(before) if before.status != model.OPEN else ""
         taken = ApprovalTaken(
-            approval_id=approval_id, payment_id=after.payment_id, status=after.status, missing=after.missing
-        )
+            approval_id=approval_id, payment_id=after.payment_id, status=after.status, missing=after.missing,
+            decided=known,
+        )  # fmt: skip
         turn.answer(taken)
 
     def withdraw(self, command: WithdrawApproval, turn: Turn) -> None:

@@ -111,12 +111,16 @@ class DecideApproval(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalTaken(Reply):
-    """The word counts, now or before; `status` is open, granted or denied, `missing` how many must still agree."""
+    """The word counts, now or before; `status` is open, granted or denied, `missing` how many must still agree.
+
+    `decided` tells who had decided the same, and when, where it was decided before this word came.
+    """
 
     approval_id: str
     payment_id: str
     status: str
     missing: int
+    decided: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,6 +138,13 @@ def denial(approval: Approval) -> Reason:
     return Reason(code, f"not approved: {approval.reason}")
 
 
+def decided(approval: Approval) -> str:
+    """Who has decided, how and when."""
+    assert approval.decided_at is not None, "nobody has decided yet"
+    how = f"by {', '.join(approval.agreed)}" if approval.status == GRANTED else f"since {approval.reason}"
+    return f"{approval.approval_id} was {approval.status} at {approval.decided_at:%Y-%m-%d %H:%M:%S} UTC, {how}"
+
+
 def question(approval: Approval) -> str:
     """What is asked, in words, for the payment's timeline."""
     people = "one person" if approval.needed == 1 else f"{approval.needed} different people"
@@ -157,7 +164,7 @@ def _must_be_open(approval: Approval) -> None:
     if approval.status == WITHDRAWN:
         raise NobodyAsks(f"{approval.approval_id} needs no approval any more: its payment was stopped.")
     if approval.status != OPEN:
-        raise DecidedBefore(f"{approval.approval_id} was {approval.status} already and can't be decided anew.")
+        raise DecidedBefore(f"{decided(approval)}; that was decided already and can't be decided anew.")
 
 
 def _same_person(by: str, names: tuple[str, ...]) -> str:

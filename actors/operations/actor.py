@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
@@ -27,7 +28,7 @@ from actors.operations.messages import (
 from actors.operations.model import Heard, Job
 from actors.operations.store import MIGRATIONS, Asked, Change, OperationsStore
 from actors.runtime.service import CellContext, Service, Started, Turn
-from actors.vocabulary.operators import OperatorRules
+from actors.vocabulary.operators import SETTLE, OperatorRules
 from actors.vocabulary.slots import BadId, slot_in
 
 _TIMER: Final = "work"
@@ -75,13 +76,45 @@ class Operations(Service):
         elif wrong := next((each for each in command.payment_ids if not _is_id(each)), None):
             turn.answer(JobRefused(job_id=job.job_id, error=f"there is no payment {wrong[:40]!r}"))
         else:
-            if job.state == model.OPEN:  # else it is a repeat: all have come
-                self._store.add(job.job_id, command.payment_ids, micros(turn.now))
-            self._say(job.job_id, turn)
+            try:
+                self._take(job, command.payment_ids, turn)
+            except model.Refused as refusal:
+                turn.answer(JobRefused(job_id=job.job_id, error=str(refusal)))
+
+    def _take(self, job: Job, payment_ids: tuple[str, ...], turn: Turn) -> None:
+        """Keep them with the job; a repeat, of which all have come, changes nothing.
+
+        Raises:
+            Refused: the job takes no more, or somebody else says the opposite of one of them.
+        """
+        if job.state == model.OPEN:
+            self._must_not_contradict(job, payment_ids)
+            self._store.add(job.job_id, payment_ids, micros(turn.now))
+        else:
+            named = set(payment_ids)
+            model.takes_more(job, self._store.number_of(job.job_id, named), len(named))
+        self._say(job.job_id, turn)
+
+    def _must_not_contradict(self, job: Job, payment_ids: Iterable[str] | None = None) -> None:
+        """Who says the opposite of what another job is to say of a payment (of all of the job's) hears so when asking.
+
+        Raises:
+            Refused: with the sentence.
+        """
+        for other in self._store.opposing(job) if job.action == SETTLE else ():
+            named = self._store.waiting(job.job_id) if payment_ids is None else payment_ids
+            if payment_id := self._store.first_waiting(other.job_id, named):
+                raise model.says_otherwise(job, other, payment_id)
 
     def run(self, command: RunJob, turn: Turn) -> None:
         """Begin; or wait for a second person."""
-        self._move(command.job_id, turn, lambda job: model.begun(job, command.items, self._rules))
+        self._move(command.job_id, turn, lambda job: self._begun(job, command.items))
+
+    def _begun(self, job: Job, items: int) -> str:
+        state = model.begun(job, items, self._rules)
+        if job.state == model.OPEN:  # two may have been handed over side by side
+            self._must_not_contradict(job)
+        return state
 
     def pause(self, command: PauseJob, turn: Turn) -> None:
         """Take on no more."""

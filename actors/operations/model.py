@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 from actors.messaging.message import Command
+from actors.vocabulary.counts import counted
 from actors.vocabulary.operators import MIGRATE, RESTART, SETTLE, OperatorRules, same_person
 
 # A job
@@ -97,6 +98,25 @@ def check(action: str, argument: str, by: str, reason: str, rules: OperatorRules
         raise Refused(sentence)
 
 
+def takes_more(job: Job, here: int, named: int) -> None:
+    """Whether further payments may be added: `here` of the `named` ones are in the job already.
+
+    Raises:
+        Refused: the job has begun, or has ended, without them.
+    """
+    if job.state != OPEN and here < named:
+        others = counted(named - here, "further payment")
+        raise Refused(f"job {job.job_id} is {job.state} and takes no more: {others} came too late; start another job")
+
+
+def says_otherwise(job: Job, other: Job, payment_id: str) -> Refused:
+    """Why `job` may not ask for what `other` asks the opposite of, for the same payment."""
+    return Refused(
+        f"{other.by} has asked to settle {payment_id} as {other.argument} (job {other.job_id}): before it is settled as"
+        f" {job.argument}, that one is denied (actions deny {other.job_id}) or cancelled (jobs cancel {other.job_id})"
+    )
+
+
 def begun(job: Job, items: int, rules: OperatorRules) -> str:
     """The state of a job whose payments are all there.
 
@@ -106,7 +126,8 @@ def begun(job: Job, items: int, rules: OperatorRules) -> str:
     if job.state != OPEN:
         return job.state
     if job.items != items:
-        raise Refused(f"{job.items} of {items} payments of job {job.job_id} have come: send the others again")
+        came = f"{job.items:,} of {counted(items, 'payment')}"
+        raise Refused(f"{came} of job {job.job_id} came: send the others again")
     return REQUESTED if rules.takes_two(job.action, max(job.total, job.items)) else RUNNING
 
 

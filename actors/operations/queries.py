@@ -13,6 +13,9 @@ _JOB: Final = (
     "job_id", "action", "argument", "requested_by", "approved_by", "reason", "query", "state", "total", "items",
     "created_at", "changed_at", "changed_by", "changed_reason", "asked", "done", "refused", "failed", "unanswered",
 )  # fmt: skip
+# The payment, of a job that is about one.
+_ONE: Final = """CASE total WHEN 1 THEN (SELECT min(payment_id) FROM operation_items AS items
+    WHERE items.job_id = operation_jobs.job_id) END"""
 _SUMMED: Final = ("items", "asked", "done", "refused", "failed", "unanswered")
 _WORST_FIRST: Final = (OPEN, REQUESTED, RUNNING, PAUSED, DONE)  # where cells differ, the job is what is left to do
 
@@ -22,8 +25,8 @@ def jobs(readers: Iterable[Reader], job_id: str | None = None) -> list[dict[str,
     found: dict[str, dict[str, Any]] = {}
     where, parameters = ("", ()) if job_id is None else (" WHERE job_id = ?", (job_id,))
     for reader in readers:
-        for row in reader.all(f"SELECT {', '.join(_JOB)} FROM operation_jobs{where}", parameters):
-            part = dict(zip(_JOB, row, strict=True))
+        for row in reader.all(f"SELECT {', '.join(_JOB)}, {_ONE} FROM operation_jobs{where}", parameters):
+            part = dict(zip((*_JOB, "payment_id"), row, strict=True))
             known = found.get(part["job_id"])
             if known is None:
                 found[part["job_id"]] = part

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from actors.operations.model import ASKED, FAILED, RUNNING, UNANSWERED, WAITING, Job
+from actors.operations.model import ASKED, FAILED, PAUSED, REQUESTED, RUNNING, UNANSWERED, WAITING, Job
 from actors.store.session import Migration, Session
 
 _MAY_COME: Final = f"('{ASKED}', '{FAILED}', '{UNANSWERED}')"  # the answer, yet
@@ -108,6 +108,36 @@ class OperationsStore:
         add = f"INSERT INTO operation_items VALUES (?, ?, '{WAITING}', '', ?) ON CONFLICT DO NOTHING"
         added = sum(self._session.write(add, (job_id, payment_id, now)) for payment_id in payment_ids)
         self._session.write("UPDATE operation_jobs SET items = items + ? WHERE job_id = ?", (added, job_id))
+
+    def number_of(self, job_id: str, payment_ids: Iterable[str]) -> int:
+        """How many of these payments the job has."""
+        ask = "SELECT 1 FROM operation_items WHERE job_id = ? AND payment_id = ?"
+        return sum(self._session.one(ask, (job_id, payment_id)) is not None for payment_id in payment_ids)
+
+    def waiting(self, job_id: str) -> list[str]:
+        """The job's payments to which nothing has been done."""
+        rows = self._session.all(
+            f"SELECT payment_id FROM operation_items WHERE job_id = ? AND state = '{WAITING}'", (job_id,)
+        )
+        return [row[0] for row in rows]
+
+    def first_waiting(self, job_id: str, payment_ids: Iterable[str]) -> str:
+        """The first of these payments for which the job has not had an answer, or ""."""
+        ask = "SELECT state FROM operation_items WHERE job_id = ? AND payment_id = ?"
+        for payment_id in payment_ids:
+            row = self._session.one(ask, (job_id, payment_id))
+            if row is not None and row[0] in (WAITING, ASKED):
+                return payment_id
+        return ""
+
+    def opposing(self, job: Job) -> list[Job]:
+        """Jobs of the same action with another argument that are to be, or are being, carried out."""
+        rows = self._session.all(
+            f"SELECT {_JOB} FROM operation_jobs WHERE action = ? AND argument <> ?"
+            f" AND state IN ('{REQUESTED}', '{RUNNING}', '{PAUSED}') ORDER BY job_id",
+            (job.action, job.argument),
+        )
+        return [Job(*row) for row in rows]
 
     def move(self, job_id: str, state: str, now: int, *, by: str = "", reason: str = "", approved_by: str = "") -> None:
         """The job's new state, and who brought it there."""

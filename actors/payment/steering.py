@@ -126,12 +126,6 @@ def restart(route: Route, state: State, command: SteerSaga, now: datetime) -> St
     """The commands once more from a step on; services answer what they have done before from their records."""
     payment_id, wanted = state.order.payment_id, command.argument
     _must_run(state)
-    names = [step.name for step in route.steps]
-    if wanted not in names:
-        raise Refused(f"{payment_id} has no step {wanted[:40]}; its steps are {', '.join(names)}")
-    at, standing = names.index(wanted), state.step
-    group = route.groups[at]
-    at = at if group is None else group.start  # steps together begin together
     if state.phase in ENDED:
         raise Refused(f"{payment_id} is {state.phase}: nothing of it can be done again")
     if state.phase == RETURNING:
@@ -140,8 +134,18 @@ def restart(route: Route, state: State, command: SteerSaga, now: datetime) -> St
         raise Refused(f"{payment_id} is being undone already: its steps can't be done again")
     if state.stopping:
         raise Refused(f"{payment_id} is being stopped: wait for the answer, or retry")
+    names, standing = [step.name for step in route.steps], state.step
+    present = route.groups[standing] if state.branches else None
+    last = standing if present is None else present.stop - 1
+    earliest = 0 if standing < route.pivot else min(standing, route.pivot + 1)
+    there_are = f"it can be restarted from {' or '.join(names[earliest : last + 1])}"
+    if wanted not in names:
+        raise Refused(f"{payment_id} has no step {wanted[:40]}; {there_are}")
+    at = names.index(wanted)
+    group = route.groups[at]
+    at = at if group is None else group.start  # steps together begin together
     if at > standing:
-        raise Refused(f"{payment_id} stands at {names[standing]}, before {wanted}: no step is left out")
+        raise Refused(f"{payment_id} has only come to {names[standing]}, and no step is left out; {there_are}")
     if at < route.pivot <= standing:
         raise Refused(f"{payment_id} stands at {names[standing]}, the bank may have it: {wanted} can't be done again")
     if at == route.pivot < standing:
@@ -150,8 +154,6 @@ def restart(route: Route, state: State, command: SteerSaga, now: datetime) -> St
         raise Refused(f"{payment_id} has had its answer at {names[standing]}: wait, or retry")
     if _in_doubt(route, state):
         raise Refused(f"{payment_id} is in doubt: retry asks the bank, settle says what you know")
-    present = route.groups[standing] if state.branches else None
-    last = standing if present is None else present.stop - 1
     begun = enter(route, state._replace(reached=max(last, state.reached)), at, now)
     step: Any = route.steps[at]
     if at == standing and state.tries > 1 and begun.sends:  # its earlier tries would be answered as before

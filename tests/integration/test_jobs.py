@@ -11,6 +11,7 @@ from actors.operations.messages import (
     AddItems,
     ApproveJob,
     CancelJob,
+    DenyJob,
     JobRefused,
     JobStanding,
     PauseJob,
@@ -154,6 +155,49 @@ def test_what_takes_two_people_waits_for_the_second_and_can_t_be_had_in_another_
         assert bank.status(payment) == "completed"
         said = next(each.envelope.message for each in bank.timeline(payment) if each.envelope.sender == "operations")
         assert said.by == "Ada, approved by Bob"  # type: ignore[attr-defined]
+
+
+def test_of_two_people_who_say_the_opposite_the_second_is_refused_when_asking(tmp_path: Path) -> None:
+    """A payment is executed or it is not: two approvals later nobody could tell which word was meant."""
+    with Bank(tmp_path, ORCHESTRATED, operators={"four_eyes": ("settle",)}) as bank:
+        bank.open_account()
+        payment, other = bank.pay("TEST-SILENT"), bank.pay("TEST-SILENT")
+        bank.pass_time(90)
+        assert told(bank, opened(bank, "settle", [payment], "executed")).state == "requested"
+        second = StartJob(job_id="J02", action="settle", argument="not-executed", by="Cy", reason="no", total=2)
+        told(bank, second)
+        said = refused(bank, AddItems(job_id="J02", chunk=0, payment_ids=(other, payment)))
+        assert f"Ada has asked to settle {payment} as executed (job {JOB})" in said
+        assert "actions deny" in said
+        told(bank, AddItems(job_id="J02", chunk=0, payment_ids=(other,)))
+        told(bank, DenyJob(job_id=JOB, by="Bob", reason="it is not on the statement"))
+        told(bank, AddItems(job_id="J02", chunk=1, payment_ids=(payment,)))
+        assert told(bank, RunJob(job_id="J02", items=2)).state == "requested"
+
+
+def test_of_two_opposite_requests_handed_over_side_by_side_one_is_refused(tmp_path: Path) -> None:
+    """Each had its payments before the other was asked for; that changes nothing."""
+    with Bank(tmp_path, ORCHESTRATED, operators={"four_eyes": ("settle",)}) as bank:
+        bank.open_account()
+        payment = bank.pay("TEST-SILENT")
+        bank.pass_time(90)
+        first = opened(bank, "settle", [payment], "executed")
+        told(bank, StartJob(job_id="J02", action="settle", argument="not-executed", by="Cy", reason="no", total=1))
+        told(bank, AddItems(job_id="J02", chunk=0, payment_ids=(payment,)))
+        told(bank, first)
+        assert "Ada has asked to settle" in refused(bank, RunJob(job_id="J02", items=1))
+
+
+def test_a_job_that_has_begun_takes_no_further_payment_and_says_so(tmp_path: Path) -> None:
+    """Whoever thinks that it was added would wait for ever; the same chunk once more is a repeat."""
+    with Bank(tmp_path, ORCHESTRATED) as bank:
+        bank.open_account()
+        payments = held(bank, 2)
+        told(bank, opened(bank, "cancel", payments[:1]))
+        again = AddItems(job_id=JOB, chunk=0, payment_ids=(payments[0],))
+        assert told(bank, again).items == 1
+        said = refused(bank, AddItems(job_id=JOB, chunk=1, payment_ids=tuple(payments)))
+        assert "takes no more: 1 further payment came too late" in said
 
 
 def test_a_job_runs_only_when_all_its_payments_have_come(tmp_path: Path) -> None:

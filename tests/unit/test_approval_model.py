@@ -70,6 +70,17 @@ def test_what_is_decided_is_not_decided_anew_but_may_be_said_again() -> None:
             say(decided, "Cleo")
 
 
+def test_what_is_decided_says_who_has_decided_and_when() -> None:
+    """Whoever comes too late need not look for it."""
+    granted, denied = yes(yes(asked(), "Ada"), "Bob"), no(asked(), "Ada")
+    assert model.decided(granted) == "P1-00 was granted at 2030-01-01 00:00:00 UTC, by Ada, Bob"
+    assert model.decided(denied) == "P1-00 was denied at 2030-01-01 00:00:00 UTC, since Ada said no: never heard of it"
+    lapsed = model.time_is_up(yes(asked(lapses=True), "Ada"), LATER)
+    assert model.decided(lapsed).endswith("since 1 of 2 had agreed when the time was up")
+    with pytest.raises(model.DecidedBefore, match="by Ada, Bob; that was decided already"):
+        yes(granted, "Cleo")
+
+
 @pytest.mark.parametrize(
     ("by", "reason", "kind", "words"),
     [

@@ -50,6 +50,17 @@ def test_a_persons_word_goes_to_where_the_payment_lives(desk: Desk, word: str, a
     assert desk.out == f"{PAYMENT}: {status}; payment {PAYMENT}\n"
 
 
+def test_a_word_on_what_was_decided_before_says_who_decided_and_when(desk: Desk) -> None:
+    """A second click is harmless, and is not taken for the first."""
+    known = f"{PAYMENT} was granted at 2030-01-01 00:00:00 UTC, by Ada, Bob"
+    taken = ApprovalTaken(approval_id=PAYMENT, payment_id=PAYMENT, status="granted", missing=0, decided=known)
+    asked(desk).client.answers[DecideApproval] = taken
+    line = ("approvals", "approve", PAYMENT, "--by", "Bob", "--reason", "checked")
+    assert desk.json(*line)["decided_before"] == known
+    assert desk.run(*line) == 0
+    assert desk.out == f"{known}; this word changes nothing\n"
+
+
 def test_a_word_that_does_not_end_it_says_how_many_must_follow(desk: Desk) -> None:
     """And one that is refused says why, exit 1."""
     line = ("approvals", "approve", PAYMENT, "--by", "Ada", "--reason", "checked")

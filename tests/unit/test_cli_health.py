@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from actors.admin.commands.lifecycle import not_in_force, not_running
-from actors.admin.health import health_of, sentence
+from actors.admin.health import health_of, sentence, warned
 from actors.runtime.ending import forget_stopping, is_stopping, reason_of_end, say_stopping
 from config.settings import BadSettings, Settings, read_settings
 from system import process_plan
 from tests.fakes.client import FakeClient
+from tests.fakes.stores import keep_payment, open_store
 
 DATA = Path("/srv/paysaga")
 
@@ -139,3 +140,25 @@ def test_a_policy_that_can_not_be_meant_is_refused_in_a_sentence(setting: dict[s
         process_plan(read_settings(None, setting), Settings.model_fields["data"].default)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_stuck_payments_are_a_warning_and_no_illness(tmp_path: Path) -> None:
+    """They find the operator here, too; but restarting a process helps none of them."""
+    session = open_store(tmp_path)
+    keep_payment(session, "P1-05", "needs_attention", "AB05")
+    keep_payment(session, "P2-06", "completed")
+    session.commit()
+    session.close()
+    document = warned(health(status()), tmp_path)
+    assert document["healthy"]
+    assert document["stuck"] == {"count": 1, "by_reason": {"AB05": 1}}
+    (warning,) = document["warnings"]
+    assert warning.startswith("1 payment is stuck (AB05 1); payments --stuck")
+
+
+def test_where_nothing_is_stuck_or_can_be_read_nothing_is_warned_of(tmp_path: Path) -> None:
+    """A store that can't be read is its process's problem."""
+    assert warned(health(status()), tmp_path)["warnings"] == []
+    assert warned(health(status()), tmp_path)["stuck"] is None
+    open_store(tmp_path).close()
+    assert warned(health(status()), tmp_path)["warnings"] == []

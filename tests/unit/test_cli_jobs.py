@@ -12,7 +12,16 @@ import pytest
 
 from actors.admin import jobs
 from actors.admin.command_line import main
-from actors.operations.messages import AddItems, ApproveJob, JobRefused, JobStanding, PauseJob, RunJob, StartJob
+from actors.operations.messages import (
+    AddItems,
+    ApproveJob,
+    CancelJob,
+    JobRefused,
+    JobStanding,
+    PauseJob,
+    RunJob,
+    StartJob,
+)
 from actors.operations.model import DONE, Job
 from actors.operations.store import Change, OperationsStore
 from actors.store.sqlite import SqliteSession
@@ -76,8 +85,60 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.setattr(jobs, "new_job_id", lambda: JOB)
     desk = Desk(tmp_path)
     standing = JobStanding(job_id=JOB, state="running", items=3)
-    desk.client.answers = dict.fromkeys((StartJob, AddItems, RunJob, PauseJob, ApproveJob), standing)
+    desk.client.answers = dict.fromkeys((StartJob, AddItems, RunJob, PauseJob, ApproveJob, CancelJob), standing)
     return desk
+
+
+def test_what_waits_for_a_second_person_names_the_payment_in_a_column(desk: Desk) -> None:
+    """Whoever approves looks at the payment first."""
+    desk.job("waiting", state="requested")
+    assert desk.run("actions", "list") == 0
+    columns, row = (line.split() for line in desk.out.splitlines()[:2])
+    assert row[columns.index("payment") + 1] == PAYMENTS[0]  # the action is of two words
+    assert desk.run("actions", "list", "--json") == 0
+    assert json.loads(desk.out)["actions"][0]["payment_id"] == PAYMENTS[0]
+
+
+@pytest.mark.parametrize("word", ["approve", "deny"])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (PAYMENTS[0], f"{PAYMENTS[0]} is a payment; what is asked for it has an id of its own: {JOB}"),
+        (PAYMENTS[1], f"{PAYMENTS[1]} is a payment, for which nothing is asked; actions list shows"),
+        ("J99", "J99 is the ID of nothing that is asked for; actions list shows"),
+    ],
+)
+def test_an_id_that_is_no_actions_is_answered_with_the_list_that_has_them(
+    desk: Desk, word: str, given: str, said: str
+) -> None:
+    """A payment's id is at hand, the job's is not."""
+    desk.job("waiting", state="requested")
+    assert desk.run("actions", word, given, "--reason", "seen", "--by", "Bob") == 1
+    assert said in desk.err
+    assert not desk.client.asked
+
+
+def test_of_many_payments_the_query_is_shown_and_none_is_named(desk: Desk) -> None:
+    """One of three would mislead."""
+    desk.job("waiting", "waiting", state="requested")
+    assert desk.run("actions", "list", "--json") == 0
+    assert json.loads(desk.out)["actions"][0]["payment_id"] is None
+
+
+def test_a_job_that_was_refused_while_it_was_handed_over_is_given_up(desk: Desk) -> None:
+    """Else it would stand in the list as open for ever, in some cells."""
+    desk.client.answers[AddItems] = JobRefused(job_id=JOB, error="Bob has asked for the opposite")
+    assert desk.run(*SETTLE, "--yes") == 1
+    assert "Bob has asked for the opposite" in desk.err
+    assert isinstance(desk.client.asked[-1][2], CancelJob)
+
+
+def test_one_payment_is_told_as_one(desk: Desk) -> None:
+    """A sentence about 1 payments is not read twice."""
+    assert desk.run("settle", "--executed", "--reason", "x", "--where", "payment=P1-05") == 1
+    assert "to settle 1 payment without being asked" in desk.err
+    assert desk.run("settle", "--executed", "--where", "payment=P1-05", "--preview") == 0
+    assert "1 payment:" in desk.out
 
 
 def test_a_preview_counts_sums_and_shows_some_and_does_nothing(desk: Desk) -> None:

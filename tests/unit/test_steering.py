@@ -125,7 +125,14 @@ def test_a_payment_starts_again_from_an_earlier_step() -> None:
 @pytest.mark.parametrize(
     ("script", "step", "words"),
     [
-        (answers.at_screening(), "guess", "has no step guess"),
+        (
+            answers.at_screening(),
+            "guess",
+            "has no step guess; it can be restarted from debit-account or screen-beneficiary",
+        ),
+        (answers.at_the_bank(), "guess", "it can be restarted from execute-payment"),
+        (answers.at_the_bank().hears(answers.EXECUTED), "guess", "it can be restarted from post-debit"),
+        (answers.at_screening().hears(answers.BLOCKED), "guess", "being undone"),
         (answers.at_screening(), "execute-payment", "no step is left out"),
         (answers.at_the_bank(), "debit-account", "the bank may have it"),
         (answers.at_the_bank().hears(answers.EXECUTED), "execute-payment", "was paid"),

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from actors.admin import arguments as kinds
 from actors.admin.command import DONE, FAILED, WRONG_USAGE, Command, CommandFailed, Invocation
+from actors.vocabulary.counts import counted
 
 
 def open_account(invocation: Invocation) -> int:
@@ -55,7 +56,8 @@ def load(invocation: Invocation) -> int:
                     opened += 1
     refused.sort(key=lambda line: int(line["line"]))
     document = {"opened": opened, "already_open": already, "refused": refused}
-    screen.show(document, lambda _: screen.say(f"{opened} accounts opened, {already} were open already"))
+    before = counted(already, "was open already", "were open already")
+    screen.show(document, lambda _: screen.say(f"{counted(opened, 'account')} opened, {before}"))
     for line in refused:
         screen.note(f"line {line['line']}: {line['error']}")
     return FAILED if refused else DONE

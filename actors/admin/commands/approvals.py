@@ -70,6 +70,7 @@ def _decide(invocation: Invocation, *, approve: bool) -> int:
         "approve": approve,
         "status": reply.status,
         "missing": reply.missing,
+        "decided_before": reply.decided or None,
     }
     screen.show(document, lambda document: screen.say(_sentence(document)))
     return DONE
@@ -77,6 +78,8 @@ def _decide(invocation: Invocation, *, approve: bool) -> int:
 
 def _sentence(document: dict[str, Any]) -> str:
     by, missing = document["by"], document["missing"]
+    if document["decided_before"]:
+        return f"{document['decided_before']}; this word changes nothing"
     if document["status"] == "open":
         more = "one more person has" if missing == 1 else f"{missing} more people have"
         return f"{document['approval_id']}: {by} agrees; {more} to"

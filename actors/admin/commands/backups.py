@@ -9,6 +9,7 @@ from typing import Any
 
 from actors.admin import arguments as kinds
 from actors.admin.command import DONE, VIOLATED, Command, Invocation
+from actors.vocabulary.counts import counted
 
 
 def backup(invocation: Invocation) -> int:
@@ -67,8 +68,7 @@ def _at_once(seconds: float) -> None:
 
 def _say_backup(invocation: Invocation, document: dict[str, Any]) -> None:
     screen, size = invocation.screen, document["bytes"] / 1e6
-    cells = "1 cell" if document["cells"] == 1 else f"{document['cells']} cells"
-    screen.say(f"backed up {cells} ({size:.1f} MB) to {document['backup']}")
+    screen.say(f"backed up {counted(document['cells'], 'cell')} ({size:.1f} MB) to {document['backup']}")
     screen.say(f"nobody could write for {document['pause_ms']} ms, the rest took {document['seconds']:.1f} s")
     _say_verdict(invocation, document["verify"])
 

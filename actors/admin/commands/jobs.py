@@ -6,23 +6,57 @@ import argparse
 from typing import Any
 
 from actors.admin import arguments as kinds
-from actors.admin.command import DONE, Command, Invocation
+from actors.admin.command import DONE, Command, CommandFailed, Invocation
 from actors.admin.persons import by_argument, who
 
 
 def list_jobs(invocation: Invocation) -> int:
     """Jobs, the newest first."""
+    from actors.admin.tables import moment
+
     with invocation.reading() as reading:
         jobs = reading.jobs()[: invocation.arguments.limit]
-    _show(invocation, "jobs", jobs, "no job was started yet")
+    columns = ("job", "action", "state", "by", "why", ">payments", ">done", ">not done", "where", "asked for")
+    rows = [
+        (
+            job["job_id"],
+            _action(job),
+            job["state"],
+            job["requested_by"],
+            job["reason"],
+            job["payments"],
+            job["done"],
+            job["refused"] + job["failed"] + job["unanswered"],
+            job["query"],
+            moment(job["created_at"]),
+        )
+        for job in jobs
+    ]
+    _show(invocation, "jobs", jobs, columns, rows, "no job was started yet")
     return DONE
 
 
 def list_actions(invocation: Invocation) -> int:
-    """What waits for a second person."""
+    """What waits for a second person: on which payment, or on how many."""
+    from actors.admin.tables import moment
+
     with invocation.reading() as reading:
         jobs = [job for job in reading.jobs() if job["state"] == "requested"]
-    _show(invocation, "actions", jobs, "nothing waits for a second person")
+    columns = ("job", "action", "payment", "by", "why", ">payments", "where", "asked for")
+    rows = [
+        (
+            job["job_id"],
+            _action(job),
+            job["payment_id"],
+            job["requested_by"],
+            job["reason"],
+            job["payments"],
+            "" if job["payment_id"] else job["query"],
+            moment(job["created_at"]),
+        )
+        for job in jobs
+    ]
+    _show(invocation, "actions", jobs, columns, rows, "nothing waits for a second person")
     return DONE
 
 
@@ -61,6 +95,7 @@ def deny_action(invocation: Invocation) -> int:
     """It is not done."""
     from actors.operations.messages import DenyJob
 
+    _must_be_asked_for(invocation)
     return _tell(invocation, DenyJob)
 
 
@@ -70,12 +105,31 @@ def approve_action(invocation: Invocation) -> int:
     from actors.admin.jobs import say
     from actors.operations.messages import ApproveJob
 
+    _must_be_asked_for(invocation)
     given = invocation.arguments
     with invocation.system() as client:
         say(client, ApproveJob(job_id=given.job_id, by=who(given), reason=given.reason or ""))
     with invocation.reading() as reading:
         job = reading.job(given.job_id)
     return watched(invocation, given.job_id, job["payments"] if job else 0)
+
+
+def _must_be_asked_for(invocation: Invocation) -> None:
+    """Somebody asks for it under this id; a payment's id is most likely meant for what is asked for it.
+
+    Raises:
+        CommandFailed: nobody does; the sentence says which ids there are.
+    """
+    wanted = invocation.arguments.job_id
+    with invocation.reading() as reading:
+        if reading.job(wanted) is not None:
+            return
+        asked = [job["job_id"] for job in reading.jobs() if job["state"] == "requested" and job["payment_id"] == wanted]
+        payment = bool(asked) or reading.payment_without_timeline(wanted) is not None
+    if asked:
+        raise CommandFailed(f"{wanted} is a payment; what is asked for it has an id of its own: {' or '.join(asked)}")
+    what = "is a payment, for which nothing is asked" if payment else "is the ID of nothing that is asked for"
+    raise CommandFailed(f"{wanted[:40]} {what}; actions list shows what waits for a second person, with its ID (J…)")
 
 
 def _tell(invocation: Invocation, message: Any) -> int:
@@ -90,25 +144,13 @@ def _tell(invocation: Invocation, message: Any) -> int:
     return DONE
 
 
-def _show(invocation: Invocation, name: str, jobs: list[dict[str, Any]], empty: str) -> None:
-    from actors.admin.tables import moment
+def _action(job: dict[str, Any]) -> str:
+    return f"{job['action']} {job['argument']}".strip()
 
-    columns = ("job", "action", "state", "by", "why", ">payments", ">done", ">not done", "where", "asked for")
-    rows = [
-        (
-            job["job_id"],
-            f"{job['action']} {job['argument']}".strip(),
-            job["state"],
-            job["requested_by"],
-            job["reason"],
-            job["payments"],
-            job["done"],
-            job["refused"] + job["failed"] + job["unanswered"],
-            job["query"],
-            moment(job["created_at"]),
-        )
-        for job in jobs
-    ]
+
+def _show(
+    invocation: Invocation, name: str, jobs: list[dict[str, Any]], columns: tuple[str, ...], rows: list[Any], empty: str
+) -> None:
     invocation.screen.show({name: jobs}, lambda _: invocation.screen.table(columns, rows, empty=empty))
 
 

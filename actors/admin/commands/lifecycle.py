@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors.admin import arguments as kinds
 from actors.admin.command import DONE, FAILED, Command, CommandFailed, Interrupted, Invocation
+from actors.vocabulary.counts import counted
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -106,7 +107,7 @@ def status(invocation: Invocation) -> int:
 
 def health(invocation: Invocation) -> int:
     """Whether everything serves; one line that says what doesn't."""
-    from actors.admin.health import health_of, render, sentence, unreachable
+    from actors.admin.health import health_of, render, sentence, unreachable, warned
     from actors.gateway.client import NoAnswer, NotRunning
     from actors.runtime.launch import is_running
 
@@ -119,6 +120,7 @@ def health(invocation: Invocation) -> int:
                 document = health_of(client, data)
         except (NoAnswer, NotRunning) as error:
             document = unreachable("unreachable", data, str(error))
+    document = warned(document, data)
     screen.show(document, lambda document: render(screen, document))
     if document["healthy"]:
         return DONE
@@ -204,7 +206,7 @@ def _say_how_to_reach(invocation: Invocation, facts: dict[str, Any]) -> None:
     if facts["already_running"]:
         screen.say(f"a system already runs in {data}")
     else:
-        cells = "1 cell" if facts["cells"] == 1 else f"{facts['cells']} cells"
+        cells = counted(facts["cells"], "cell")
         screen.say(f"the system in {data} is ready ({cells}, {facts['seconds']:.1f} s)")
     option = "" if data == str(Path("data").absolute()) else f" --data {data}"
     screen.say(f"  look at it    python system.py status{option}")
@@ -262,7 +264,7 @@ COMMANDS = (
         name="health",
         help="whether everything serves; exit status 1 and one line if something doesn't",
         details="For a monitor or a load balancer: it says which process is given up, down or doesn't answer, and "
-        "what to do.",
+        "what to do. Payments that are stuck are a warning, and change no exit status.",
         run=health,
     ),
     Command(

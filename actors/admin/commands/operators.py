@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from actors.admin import arguments as kinds
 from actors.admin.command import DONE, Command, CommandFailed, Invocation, error_of
+from actors.vocabulary.counts import counted
 
 _FORMATS: Final = ("simple", "sdn", "un")
 _LOAD_SECONDS: Final = 120.0
@@ -36,7 +37,7 @@ def load_list(invocation: Invocation) -> int:
     invocation.screen.show(
         document,
         lambda _: invocation.screen.say(
-            f"{loaded.name} is in force: {loaded.entries:,} entries, version {loaded.version}"
+            f"{loaded.name} is in force: {counted(loaded.entries, 'entry', 'entries')}, version {loaded.version}"
         ),
     )
     return DONE
@@ -127,7 +128,7 @@ def list_dead_letters(invocation: Invocation) -> int:
 
     screen.show({"groups": groups, "number": len(letters), "dead_letters": shown}, render)
     if len(shown) < len(letters):
-        screen.note(f"the oldest {limit} of {len(letters):,} letters; --limit N shows more")
+        screen.note(f"the oldest {limit} of {counted(len(letters), 'letter')}; --limit N shows more")
     return DONE
 
 

@@ -18,6 +18,7 @@ from actors.admin.command import (
     Interrupted,
     Invocation,
 )
+from actors.vocabulary.counts import counted
 
 DEFAULT_WAIT_SECONDS: Final = 60.0
 EXIT_OF_STATUS: Final = {
@@ -81,7 +82,7 @@ def submit(invocation: Invocation) -> int:
                 _wait_for_batch(invocation, submission, given.timeout or DEFAULT_WAIT_SECONDS)
         except KeyboardInterrupt:
             raise Interrupted(
-                f"interrupted after {submission.answered} of {len(orders)} orders were answered; "
+                f"interrupted after {submission.answered:,} of {counted(len(orders), 'order')} were answered; "
                 "submit the same file again: no order is paid twice"
             ) from None
     document = submission.document()
@@ -227,11 +228,12 @@ def _payment_page(invocation: Invocation, payment: dict[str, Any]) -> None:
 
 def _submission_page(invocation: Invocation, document: dict[str, Any], *, checked: bool) -> None:
     screen = invocation.screen
-    taken = "are in order" if checked else "were taken"
+    number = document["accepted"] + document["duplicates"]
+    taken = ("order is in order", "orders are in order") if checked else ("order was taken", "orders were taken")
     again = f", {document['duplicates']} of them known already" if document["duplicates"] else ""
-    screen.say(f"{document['accepted'] + document['duplicates']} orders {taken}{again}")
-    if document["refused"]:
-        screen.say(f"{len(document['refused'])} lines were refused")
+    screen.say(f"{counted(number, *taken)}{again}")
+    if refused := len(document["refused"]):
+        screen.say(counted(refused, "line was refused", "lines were refused"))
     screen.facts(
         [
             ("batch", document["batch_id"]),

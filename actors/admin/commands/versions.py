@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actors.admin import arguments as kinds
 from actors.admin.command import DONE, FAILED, Command, CommandFailed, Invocation
 from actors.admin.persons import by_argument
+from actors.vocabulary.counts import counted
 from actors.vocabulary.operators import MIGRATE
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ def check_workflows(invocation: Invocation) -> int:
     screen.show(document, lambda _: _draw(invocation, checked))
     if checked.differing:
         raise CommandFailed(
-            f"{len(checked.differing):,} of {len(ids):,} payments would behave differently with this program; give the"
-            " changed workflow a new version beside the old one (docs/how-to/change-the-workflow.md)",
+            f"{len(checked.differing):,} of {counted(len(ids), 'payment')} would behave differently with this program;"
+            " give the changed workflow a new version beside the old one (docs/how-to/change-the-workflow.md)",
             FAILED,
         )
     return DONE
@@ -108,9 +109,10 @@ def _preview_migration(invocation: Invocation, after: str) -> int:
 
     def draw(_: dict[str, Any]) -> None:
         screen = invocation.screen
-        screen.say(f"{len(movable):,} of {len(ids):,} payments can go on under {after}")
+        screen.say(f"{len(movable):,} of {counted(len(ids), 'payment')} can go on under {after}")
         if others:
-            screen.table(("payment", "why it stays"), [*others[:SHOWN]], title=f"{len(others):,} stay on their version")
+            title = counted(len(others), "stays on its version", "stay on their version")
+            screen.table(("payment", "why it stays"), [*others[:SHOWN]], title=title)
 
     invocation.screen.show(document, draw)
     return DONE

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any, Final
 
 from actors.admin.command import DONE, Command, CommandFailed, Invocation
+from actors.vocabulary.counts import counted
 
 _NOTHING: Final[tuple[Any, ...]] = (None, "", [], False)
 CHAIN: Final = "choreographed-"  # the name of an order of steps, as a chain
@@ -54,8 +55,8 @@ def _needed(workflow: dict[str, Any]) -> str:
     if not workflow["version"] or number is None:
         return ""
     if workflow["missing"]:
-        return f"{number:,} payments; this program lacks it"
-    return f"{number:,} payments" if number else "nothing: it can be removed once nothing new starts with it"
+        return f"{counted(number, 'payment')}; this program lacks it"
+    return counted(number, "payment") if number else "nothing: it can be removed once nothing new starts with it"
 
 
 def show_workflow(invocation: Invocation) -> int:
