@@ -54,6 +54,7 @@ def as_dict(name: str, links: list[Link]) -> dict[str, Any]:
 
 def _link(service: str, on: On) -> Link:
     publisher = on.event.__module__.split(".")[1]  # the service in whose messages.py the event stands
+    publisher = "operations" if publisher == "messaging" else publisher  # people steer; no service publishes that
     return Link(publisher, on.event.__name__, service, on.command.__name__)
 
 

@@ -44,6 +44,7 @@ def describe(workflow: Workflow) -> dict[str, Any]:
             "name": gate.name,
             "service": gate.to,
             "command": made_by(gate.command).__name__,
+            "on": gate.expiry.__name__,
             "stopped": gate.closed.__name__,
             "refused": gate.refused.__name__,
             "timeout_seconds": gate.timeout.total_seconds(),
@@ -132,7 +133,9 @@ def _policy(policy: Policy) -> dict[str, Any]:
 
 def _moment(wait: WaitUntil) -> str:
     """In words: the window, or what the function is called."""
-    return str(wait.until) if isinstance(wait.until, Window) else wait.until.__name__.replace("_", " ").strip()
+    if isinstance(wait.until, Window):
+        return f"{wait.until} is open"
+    return f"the {wait.until.__name__.replace('_', ' ').strip()}"
 
 
 def _plain(case: Hashable) -> Any:

@@ -24,6 +24,8 @@ def moved(before: Route, after: Route, state: State) -> State:
     Raises:
         CannotMigrate: it can't be moved safely, for a reason that a person can act on.
     """
+    if after.name != before.name:
+        raise CannotMigrate(f"runs {before.name}, and {_called(after)} is another workflow, not a version of it")
     if state.paused:
         raise CannotMigrate("is paused; resume it first")
     if state.phase == HALTED:
@@ -71,7 +73,7 @@ def _same_place(before: Route, after: Route, state: State) -> int:
 def _same_past(done: list[str], needed: list[str], after: Route) -> None:
     left_out = [name for name in needed if name not in done]
     if left_out:
-        raise CannotMigrate(f"has not done {', '.join(left_out)}, which stands before in {_called(after)}")
+        raise CannotMigrate(f"has not done {', '.join(left_out)}, which comes earlier in {_called(after)}")
     forgotten = [name for name in done if name not in needed]
     if forgotten:
         raise CannotMigrate(

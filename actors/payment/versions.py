@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from actors.payment.definition import Workflow
 from actors.payment.model import CANCELLED, COMPLETED, REJECTED, RETURNED
 from actors.store.session import Reader
 
+_AT_ONCE: Final = 500  # ids in one statement
 ENDED: Final = (COMPLETED, REJECTED, CANCELLED, RETURNED)  # what is late for these, any version of the name takes
 _LIVE: Final = f"phase NOT IN ({', '.join(repr(phase) for phase in ENDED)})"
 
@@ -62,6 +63,26 @@ def needed(reader: Reader) -> dict[Version, int]:
         return {}
     rows = reader.all(f"SELECT workflow, version, count(*) FROM sagas WHERE {_LIVE} GROUP BY workflow, version")
     return {Version(name, number): count for name, number, count in rows}
+
+
+def living(reader: Reader, payment_ids: Sequence[str]) -> int:
+    """How many of these payments have a saga that has not ended."""
+    if not _has(reader, "sagas"):
+        return 0
+    number = 0
+    for at in range(0, len(payment_ids), _AT_ONCE):
+        some = payment_ids[at : at + _AT_ONCE]
+        marks = ", ".join("?" * len(some))
+        row = reader.one(f"SELECT count(*) FROM sagas WHERE payment_id IN ({marks}) AND {_LIVE}", some)
+        number += row[0] if row else 0
+    return number
+
+
+def ended(reader: Reader) -> dict[str, int]:
+    """How many payments have ended on some version of each workflow, by its name."""
+    if not _has(reader, "sagas"):
+        return {}
+    return dict(reader.all(f"SELECT workflow, count(*) FROM sagas WHERE NOT ({_LIVE}) GROUP BY workflow"))
 
 
 def who_needs(reader: Reader, version: Version, limit: int) -> list[str]:

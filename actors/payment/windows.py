@@ -63,7 +63,8 @@ class Window:
         raise BadWorkflow(f"the window from {self.opens} to {self.closes} does not open within {_FARTHEST} days")
 
     def __str__(self) -> str:
-        return f"{self.opens} to {self.closes} {self.zone} on {' '.join(self.days)}"
+        left_out = f" but no {self.closed.__name__.replace('_', ' ').strip()}" if self.closed else ""
+        return f"{self.opens} to {self.closes} {self.zone}, {_spanned(self.days)}{left_out}"
 
     def _is_kept(self, day: date) -> bool:
         return DAYS[day.weekday()] in self.days and not (self.closed and self.closed(day))
@@ -95,6 +96,16 @@ def _easter(year: int) -> date:
     m = (a + 11 * h + 22 * l) // 451
     month, before = divmod(h + l - 7 * m + 114, 31)
     return date(year, month, before + 1)
+
+
+def _spanned(days: tuple[str, ...]) -> str:
+    """Days as people say them: `mon to fri`, `sat sun`, `every day`."""
+    kept = [day for day in DAYS if day in days]
+    if len(kept) == len(DAYS):
+        return "every day"
+    first = DAYS.index(kept[0])
+    in_a_row = tuple(kept) == DAYS[first : first + len(kept)]
+    return f"{kept[0]} to {kept[-1]}" if in_a_row and len(kept) > 2 else " ".join(kept)
 
 
 def _minutes(clock: str) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import count
 
+from actors.pictures.consequences import undoings, undone_before
 from actors.pictures.outline import CALL_PERSON, CHOICE, NEXT_WINDOW, TRY_LATER, Part, Process, Split, Task, Wait
-from actors.pictures.text import undone_before
 
 Exits = list[tuple[str, str]]  # the node that a line leaves, and what is written on it
 
@@ -48,9 +48,8 @@ class _Writer:
     def _task(self, task: Task, exits: Exits) -> Exits:
         left, right = ("{{", "}}") if task.pivot else ("[", "]")
         node = self._node(f'{left}"{task.name}<br/>{task.command} → {task.service}"{right}', exits)
-        undoing = undone_before(self._process, task)
-        back = self._undo.get(undoing.name, "rejected") if undoing else "rejected"
-        failing = "attention" if task.after_pivot else back
+        refused = next(iter(undoings(self._process, task)), None)
+        failing = "attention" if task.after_pivot else self._undoing(refused)
         if task.refused:
             self._dotted(node, task.refused, failing)
         for on, kind, words in task.policies:
@@ -64,8 +63,11 @@ class _Writer:
             undo = self._undo[task.name]
             self._nodes.append(f'{undo}["{task.undo} → {task.service}"]')
             self._dotted(node, "timeout", undo)
-            self._lines.append(f"{undo} -->|{task.undone}| {back}")
+            self._lines.append(f"{undo} -->|{task.undone}| {self._undoing(undone_before(self._process, task))}")
         return [(node, task.done)]
+
+    def _undoing(self, task: Task | None) -> str:
+        return self._undo.get(task.name, "rejected") if task else "rejected"
 
     def _split(self, split: Split, exits: Exits) -> Exits:
         name = f"{split.name}: {split.question}?" if split.kind == CHOICE else split.name

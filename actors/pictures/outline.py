@@ -125,7 +125,7 @@ def outline(workflow: Workflow) -> Process:
         workflow.name,
         workflow.version,
         _parts(described["steps"], pivoted),
-        Stop(stop["service"], stop["command"], workflow.gate.expiry.__name__, stop["stopped"], stop["refused"]),
+        Stop(stop["service"], stop["command"], stop["on"], stop["stopped"], stop["refused"]),
         Back(back["on"], back["command"], *(back.get(name, "") for name in ("service", "booked", "suspended"))),
     )
 

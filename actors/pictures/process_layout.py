@@ -80,7 +80,9 @@ class _Painter:
         labels = [text_width(task.overdue or "") for task in tasks]
         far = [LEFT + INDENT * depth + self._task_width + 50 + text_width(slot.label)
                for task in tasks for slot in _slots(task) if slot.to in _FAR]  # fmt: skip
-        self._undo_at = max([self._side + SIDE_WIDTH + 70 + max(labels, default=0), *far])
+        refusals = [slot for task in tasks for slot in _slots(task) if slot.kind == s.ON_REFUSAL]
+        loops = [self._side + EVENT + 30 + text_width(slot.to) for slot in refusals if slot.to not in _FAR]
+        self._undo_at = max([self._side + SIDE_WIDTH + 70 + max(labels, default=0), *far, *loops])
         self._attention_at = self._undo_at + 70
         self._far: dict[str, list[tuple[Shape, int, str]]] = {"undo": [], "attention": []}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from actors.pictures.consequences import refusal
 from actors.pictures.outline import CHOICE, Part, Process, Split, Task, Wait
 
 
@@ -80,22 +81,3 @@ def _after(process: Process, task: Task) -> str:
         return "goes on"
     at = parts.index(task) + 1
     return f"on to {at + 1}. {parts[at].name}" if at < len(parts) else "completed"
-
-
-def refusal(process: Process, task: Task) -> str:
-    """What a refusal leads to: undoing starts at the nearest step before that leaves something to undo."""
-    if task.after_pivot:
-        return "needs attention"
-    before = undone_before(process, task)
-    return f"{before.undo}, then rejected" if before else "rejected"
-
-
-def undone_before(process: Process, task: Task) -> Task | None:
-    """The nearest step before this one that leaves something to undo once it is done."""
-    found = None
-    for each in process.tasks():
-        if each is task:
-            return found
-        if each.undo_when_done:
-            found = each
-    return found

@@ -13,6 +13,8 @@ from actors.execution import store as execution
 from actors.ledger import store as ledger
 from actors.limits import store as limits
 from actors.operations import store as operations
+from actors.payment import store as sagas
+from actors.payment.model import State
 from actors.runtime import pauses, seals
 from actors.runtime.core import RUNTIME_MIGRATIONS
 from actors.store.sqlite import SqliteSession
@@ -39,6 +41,7 @@ def open_store(data: Path, cell: str = "cell-0") -> SqliteSession:
             *disbursement.MIGRATIONS,
             *execution.MIGRATIONS,
             *operations.MIGRATIONS,
+            *sagas.MIGRATIONS,
             *pauses.MIGRATIONS,
         ]
     )
@@ -51,7 +54,14 @@ def seal(session: SqliteSession) -> None:
     seals.Seals(session).adopt((log.SEALED, ledger.SEALED))
 
 
-def order(payment_id: str, *, amount: int = 1_250, account: str = "DE89370400440532013000") -> PaymentOrder:
+def order(
+    payment_id: str,
+    *,
+    amount: int = 1_250,
+    account: str = "DE89370400440532013000",
+    workflow: str = "debit-first",
+    version: int = 1,
+) -> PaymentOrder:
     """An order of ACC-1."""
     return PaymentOrder(
         payment_id=payment_id,
@@ -63,8 +73,8 @@ def order(payment_id: str, *, amount: int = 1_250, account: str = "DE89370400440
         uetr="00000000-0000-4000-8000-000000000001",
         remittance="Salary [May]",
         flow="orchestrated",
-        workflow="debit-first",
-        workflow_version=1,
+        workflow=workflow,
+        workflow_version=version,
         batch_id=None,
         created_at=NOW,
     )
@@ -77,3 +87,21 @@ def keep_payment(session: SqliteSession, payment_id: str, status: str, reason: s
     standing = Standing(status, reason, "in words" if reason else "", "X", "X", "", NOW)
     writes.add(order(payment_id), standing, MICROS, deadline, MICROS)
     tracker.TrackerStore(session).write(writes)
+
+
+def keep_saga(
+    session: SqliteSession,
+    payment_id: str,
+    status: str,
+    phase: str,
+    step: int = 0,
+    *,
+    on: tuple[str, int],
+    **more: object,
+) -> None:
+    """An orchestrated payment as the tracker knows it, and where its saga stands on a workflow's version."""
+    of = order(payment_id, workflow=on[0], version=on[1])
+    writes = tracker.Writes()
+    writes.add(of, Standing(status, None, "", "X", "X", "", NOW), MICROS, None, MICROS)
+    tracker.TrackerStore(session).write(writes)
+    sagas.SagaStore(session).begin(State(of, phase, step, 1, **more))  # type: ignore[arg-type]

@@ -78,7 +78,7 @@ def test_a_payment_that_would_leave_out_a_step_stays_and_says_why(bank: Bank) ->
     payment_id = held(bank)
     answer = migrate(bank, payment_id, "debit-first@3")
     assert isinstance(answer, SteeringRefused)
-    assert answer.error == f"{payment_id} has not done approve-payment, which stands before in debit-first@3"
+    assert answer.error == f"{payment_id} has not done approve-payment, which comes earlier in debit-first@3"
     assert "PaymentMigrated" not in bank.story(payment_id)
 
 

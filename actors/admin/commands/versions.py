@@ -14,6 +14,7 @@ from actors.vocabulary.operators import MIGRATE
 
 if TYPE_CHECKING:
     from actors.admin.checking import Checked, Found
+    from actors.payment.versions import Version
 
 SHOWN: Final = 30  # payments that differ; --json has all
 
@@ -44,7 +45,7 @@ def check_workflows(invocation: Invocation) -> int:
 
 def migrate_payments(invocation: Invocation) -> int:
     """Let payments under way go on under another version of their workflow."""
-    from actors.admin.bulk import run_job
+    from actors.admin.bulk import parsed, run_job
     from actors.payment.versions import BadVersion, version_in
     from actors.payment.workflow import WORKFLOWS
 
@@ -53,32 +54,38 @@ def migrate_payments(invocation: Invocation) -> int:
         before, after = version_in(given.before), version_in(given.after)
     except BadVersion as error:
         raise CommandFailed(str(error), 2) from None
-    if after not in WORKFLOWS:
-        raise CommandFailed(f"this program has no {after}; workflow list shows what it has")
     if before == after:
         raise CommandFailed(f"{before} is what they run; name another version with --to", 2)
+    if before.name != after.name:
+        raise CommandFailed(
+            f"{after} is another workflow, not a version of {before.name}: a payment keeps its workflow to its end", 2
+        )
+    if after not in WORKFLOWS:
+        raise CommandFailed(f"this program has no {after}; workflow list shows what it has")
     if given.reason is None and not given.preview:
         raise CommandFailed("give the reason with --reason TEXT; it is kept in the timeline", 2)
     query = f"flow=orchestrated and workflow={before.name} and version={before.number}"
     query += " and not status in (completed, rejected, cancelled, returned)"
+    given.only = given.where
+    if given.where:
+        parsed(given.where)  # by itself: a parenthesis too many must not reach beyond this version
     given.where = f"{query} and ({given.where})" if given.where else query
     given.payment_id = None
     if given.preview:
-        return _preview_migration(invocation, str(after))
+        return _preview_migration(invocation, before, after)
     return run_job(invocation, MIGRATE, str(after))
 
 
-def _preview_migration(invocation: Invocation, after: str) -> int:
+def _preview_migration(invocation: Invocation, before: Version, after: Version) -> int:
     """Who could be moved, and why others could not, decided by the rule that decides it then."""
     from actors.admin.bulk import parsed
     from actors.admin.checking import standing
     from actors.assembly import load_messages
     from actors.payment.migration import CannotMigrate, moved
-    from actors.payment.versions import version_in
     from actors.payment.workflow import WORKFLOWS
 
     load_messages()
-    target = WORKFLOWS[version_in(after)]
+    target = WORKFLOWS[after]
     movable: list[str] = []
     others: list[tuple[str, str]] = []
     with invocation.reading() as reading:
@@ -99,7 +106,8 @@ def _preview_migration(invocation: Invocation, after: str) -> int:
             movable.append(payment_id)
     why = Counter(sentence for _, sentence in others)
     document = {
-        "to": after,
+        "from": str(before),
+        "to": str(after),
         "payments": len(ids),
         "movable": len(movable),
         "sample": movable[:SHOWN],
@@ -109,10 +117,15 @@ def _preview_migration(invocation: Invocation, after: str) -> int:
 
     def draw(_: dict[str, Any]) -> None:
         screen = invocation.screen
+        if not ids:
+            screen.say(f"no payment under way runs {before}" + (" and meets this" if invocation.arguments.only else ""))
+            return
         screen.say(f"{len(movable):,} of {counted(len(ids), 'payment')} can go on under {after}")
         if others:
             title = counted(len(others), "stays on its version", "stay on their version")
             screen.table(("payment", "why it stays"), [*others[:SHOWN]], title=title)
+        if len(others) > SHOWN:
+            screen.note(f"{len(others) - SHOWN:,} more; --json has them all")
 
     invocation.screen.show(document, draw)
     return DONE
@@ -212,7 +225,8 @@ COMMANDS = (
         name="workflow migrate",
         help="let payments under way go on under another version of their workflow",
         details="Each is moved if it is safe where it stands: nothing done is forgotten, nothing is left out. What "
-        "can't be moved stays, with the reason. Exit 1 if some stayed.",
+        "can't be moved stays, with the reason. A payment keeps its workflow: both are versions of one name. "
+        "Exit 1 if some stayed.",
         arguments=_migrate_arguments,
         run=migrate_payments,
     ),

@@ -3,79 +3,100 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from actors.admin.command import DONE, Command, CommandFailed, Invocation
 from actors.vocabulary.counts import counted
 
-_NOTHING: Final[tuple[Any, ...]] = (None, "", [], False)
+if TYPE_CHECKING:
+    from actors.admin.needs import Need, Run
+
 CHAIN: Final = "choreographed-"  # the name of an order of steps, as a chain
+_LINK: Final = ("event", "publisher", "reactor", "command")
+_REACTION: Final = ("on", "published by", "who reacts", "what it does")
 
 
 def list_workflows(invocation: Invocation) -> int:
-    """All of them by name, with how many payments under way need each version."""
+    """All of them by name, with what still needs each version."""
     needs = _needs(invocation)
     workflows = [
-        {
-            "name": each["name"],
-            "flow": each["flow"],
-            "version": each.get("version"),
-            "steps": _steps(each),
-            "needed_by": None if needs is None else needs.pop((each["name"], each.get("version") or 0), 0),
-            "missing": False,
-        }
+        {"name": each["name"], "flow": each["flow"], "version": each.get("version"), "steps": _steps(each)}
+        | _standing(needs, _run(each))
         for each in descriptions()
     ]
-    for (name, version), number in sorted((needs or {}).items()):
-        lost = {"name": name, "flow": "orchestrated", "version": version, "steps": [], "needed_by": number}
-        workflows.append(lost | {"missing": True})
+    lacking = sorted(set(needs or ()) - {_run(each) for each in workflows})
+    workflows += [run._asdict() | {"steps": []} | _standing(needs, run, missing=True) for run in lacking]
     columns = ("name", "flow", ">version", "steps", "needed by")
-    rows = [(each["name"], each["flow"], each["version"], _in_short(each), _needed(each)) for each in workflows]
+    rows = [(each["name"], each["flow"], each["version"], _in_short(each), each["why"]) for each in workflows]
     invocation.screen.show({"workflows": workflows}, lambda _: invocation.screen.table(columns, rows))
     return DONE
 
 
-def _needs(invocation: Invocation) -> dict[tuple[str, int], int] | None:
-    """Payments under way by version; None where no data directory can be read."""
-    from actors.payment.versions import needed
+def _needs(invocation: Invocation) -> dict[Run, Need] | None:
+    """What needs each version; None where no data directory can be read."""
+    from actors.admin.needs import needs
 
     try:
         with invocation.reading() as reading:
-            counted: Counter[tuple[str, int]] = Counter()
-            for reader in reading.readers.values():
-                counted.update({(version.name, version.number): n for version, n in needed(reader).items()})
-            return dict(counted)
+            return needs(reading)
     except CommandFailed:
         return None
 
 
-def _needed(workflow: dict[str, Any]) -> str:
-    number = workflow["needed_by"]
-    if not workflow["version"] or number is None:
-        return ""
-    if workflow["missing"]:
-        return f"{counted(number, 'payment')}; this program lacks it"
-    return counted(number, "payment") if number else "nothing: it can be removed once nothing new starts with it"
+def _run(description: dict[str, Any]) -> Run:
+    from actors.admin.needs import Run
+    from actors.vocabulary.offers import CHAIN_VERSION
+
+    name = description["name"].removeprefix(CHAIN)
+    return Run(description["flow"], name, description.get("version") or CHAIN_VERSION)
+
+
+def _standing(needs: dict[Run, Need] | None, run: Run, *, missing: bool = False) -> dict[str, Any]:
+    """Whether a version could be taken out of the code, and why not; nothing is known without a data directory."""
+    from actors.admin.needs import Need
+    from actors.messaging.envelope import ORCHESTRATED
+
+    need = Need() if needs is None else needs.get(run, Need())
+    versioned = needs is not None and run.flow == ORCHESTRATED
+    why = need.in_words if versioned else need.new
+    return {
+        "default": None if needs is None else need.default,
+        "needed_by": need.payments if versioned else None,
+        "needing_attention": need.attention if versioned else None,
+        "removable": need.nobody if versioned and not missing else None,
+        "why": f"{why}; this program lacks it" if missing else why,
+        "missing": missing,
+    }
 
 
 def show_workflow(invocation: Invocation) -> int:
-    """Every step, or every reaction, with what it sends and what the answers mean."""
+    """Every step, or every reaction: who does what, for how long it is waited, what each answer leads to."""
     chosen = chosen_workflows(invocation.arguments.name)
 
     def render(document: dict[str, Any]) -> None:
-        screen = invocation.screen
-        for description in document["workflows"]:
-            rows = description.get("steps") or description["reactions"]
-            columns = [name for name in rows[0] if any(row.get(name) not in _NOTHING for row in rows)]
-            cells = [tuple(_cell(row.get(name)) for name in columns) for row in rows]
-            version = f" v{description['version']}" if description.get("version") else ""
-            title = f"{description['name']}{version} ({description['flow']})"
-            screen.table([name.replace("_", " ") for name in columns], cells, title=title)
-            screen.say("")
+        for at, description in enumerate(document["workflows"]):
+            if at:
+                invocation.screen.say("")
+            _draw(invocation, description)
 
     invocation.screen.show({"workflows": chosen}, render)
     return DONE
+
+
+def _draw(invocation: Invocation, description: dict[str, Any]) -> None:
+    from actors.payment.workflow import WORKFLOWS
+    from actors.pictures import table
+    from actors.pictures.outline import outline
+
+    name, version = description["name"], description.get("version")
+    if version:
+        rows: list[Any] = table.rows(outline(WORKFLOWS[name, version]))
+        invocation.screen.table(table.COLUMNS, rows, title=f"{name}, version {version}, orchestrated")
+    else:
+        rows = [
+            (each["event"], each["publisher"], each["reactor"], each["command"]) for each in description["reactions"]
+        ]
+        invocation.screen.table(_REACTION, rows, title=f"{name.removeprefix(CHAIN)}, choreographed")
 
 
 def descriptions() -> list[dict[str, Any]]:
@@ -91,17 +112,20 @@ def descriptions() -> list[dict[str, Any]]:
 
 
 def chosen_workflows(name: str | None) -> list[dict[str, Any]]:
-    """Those of one name, or all of them.
+    """That of one name (`NAME`, the newest version, `NAME@VERSION`, or a chain's), or all of them.
 
     Raises:
         CommandFailed: there is none.
     """
     every = descriptions()
-    chosen = [description for description in every if name in (None, description["name"])]
-    if not chosen:
-        known = ", ".join(description["name"] for description in every)
+    if name is None:
+        return every
+    named = {each["name"]: each for each in sorted(every, key=lambda each: each.get("version") or 0)}
+    named |= {f"{each['name']}@{each['version']}": each for each in every if each.get("version")}
+    if name not in named:
+        known = ", ".join(dict.fromkeys(each["name"] for each in every))
         raise CommandFailed(f"there is no workflow {name}; there are {known}")
-    return chosen
+    return [named[name]]
 
 
 def _steps(description: dict[str, Any]) -> list[str]:
@@ -114,28 +138,27 @@ def _in_short(workflow: dict[str, Any]) -> str:
     names = workflow["steps"]
     if workflow["missing"]:
         return "?"
-    return " → ".join(names) if workflow["version"] else f"the sum of the services' reactions, {len(names)} commands"
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "yes" if value else ""
-    return ", ".join(str(part) for part in value) if isinstance(value, list | tuple) else value
+    if workflow["version"]:
+        return " → ".join(names)
+    return f"the sum of the services' reactions, {counted(len(names), 'command')}"
 
 
 def _one_workflow(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", nargs="?", help="default: all of them")
+    parser.add_argument("name", metavar="NAME[@VERSION]", nargs="?", help="a workflow or a chain; default: all of them")
 
 
 COMMANDS = (
     Command(
         name="workflow list",
-        help="the orchestrated workflows and the choreographed chains",
+        help="the orchestrated workflows and the choreographed chains, and what still needs each version",
+        details="A version can be taken out of the code when nothing needs it: it is not what new payments get, no "
+        "payment under way runs it (one that needs attention does, until somebody decides), and money that comes back "
+        "later has another version of its name to go to.",
         run=list_workflows,
     ),
     Command(
         name="workflow show",
-        help="every step or reaction: commands, answers, timeouts, compensations",
+        help="every step or reaction: who does it, what it asks, how long, what each answer leads to, what undoes it",
         arguments=_one_workflow,
         run=show_workflow,
     ),
