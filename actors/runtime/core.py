@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,10 +20,9 @@ from actors.directory import subscriptions as directory_tables
 from actors.directory.actor import BroadcastDirectory
 from actors.directory.reaction import Reactions
 from actors.directory.subscriptions import Subscriptions
-from actors.messaging.codec import CannotDecode, envelope_fields, micros, moment, register
+from actors.messaging.codec import CannotDecode, micros, moment, register
 from actors.messaging.envelope import TIMER, Envelope
 from actors.messaging.frames import GATEWAY, joined, pack_frame, unpack_frame
-from actors.messaging.system_messages import Busy
 from actors.runtime import links as link_tables
 from actors.runtime import outbox as outbox_tables
 from actors.runtime import pauses as pause_tables
@@ -36,21 +34,20 @@ from actors.runtime.admission import Admission, Backlog
 from actors.runtime.arrivals import Arrivals
 from actors.runtime.breaker import CLOSED, HasCircuit
 from actors.runtime.clock import Clock, Ids
-from actors.runtime.effects import CLIENT
 from actors.runtime.housekeeping import Actors, DeadLetters, Waiting
 from actors.runtime.inprocess import InProcessSystem
-from actors.runtime.inputs import ENDED_THE_PROCESS, Inputs
+from actors.runtime.inputs import Inputs
 from actors.runtime.links import Links
 from actors.runtime.outbox import Outboxes
 from actors.runtime.pauses import PauseKeeper, Pauses
 from actors.runtime.retries import Backoff, Retries
+from actors.runtime.rounds import Escalated, Rounds
 from actors.runtime.service import NOTHING_OFFERED, Answer, CellContext, Service, Started, Worker
 from actors.runtime.soundness import damaged, examine, hold_against_peers, hold_against_seals
 from actors.runtime.supervision import GiveUp, RestartHistory, SupervisionSpec, after_failure
 from actors.runtime.suspects import Suspects
 from actors.runtime.timers import Timers
 from actors.runtime.turn import Starting, Turns
-from actors.runtime.void import TurnVoid
 from actors.runtime.world import REAL, STORE, World
 from actors.store.head import Head, head_path
 from actors.store.placement import Placement
@@ -68,15 +65,8 @@ SMALL_TURN: Final = 16  # inputs
 SMALL_TURN_SWITCH_S: Final = 0.0005
 LARGE_TURN_SWITCH_S: Final = 0.005
 OVERDUE_GRACE: Final = timedelta(milliseconds=500)  # after a start, queries go first and overdue timers after them
-BUSY_RETRY_MS: Final = 250
-CAUTION_AT_A_TIME: Final = timedelta(milliseconds=250)
 BREATH: Final = timedelta(milliseconds=10)  # between two such times: for what is to be heard, and sent
 ANSWERS: Final = 8_192  # of workers, not yet taken in; then they make no more
-STORE_PAUSE: Final = timedelta(milliseconds=200)
-
-
-class Escalated(RuntimeError):
-    """Actors fail more often than supervision allows: the cell gives itself up, to be restarted whole."""
 
 
 @dataclass(frozen=True)
@@ -112,14 +102,11 @@ class CellCore:
         self._clock = clock
         self._world = world
         self._alarm = world.bell()
-        self._singles: deque[Inputs] = deque()  # of the frames and answers that are run one input a turn
-        self._to_acknowledge = 0  # the gateway's frame that they came with
         self._session: SqliteSession = None  # type: ignore[assignment]  # until `open`
         self._head: Head = None  # type: ignore[assignment]
         self._history = RestartHistory()
         self._escalation = ""
         self._switch_interval = 0.0
-        self._paused_until: datetime | None = None
         self._unsent: list[tuple[str, bytes]] = []  # frames of the turn that starts the cell
         self._starting: list[str] | None = None  # services that have not been told yet that the cell is up
         self._down_since: datetime | None = None  # None: this is its first start
@@ -170,7 +157,7 @@ class CellCore:
             if refusal:
                 raise StoreRefused(refusal)
             self._recover(services, sealed)
-            self._start_if_it_can()
+            self._begin(services)
         except StoreBroken as error:
             raise damaged(self._head, error) from error
         except StoreLocked as error:
@@ -212,20 +199,14 @@ class CellCore:
             Escalated: the cell should be restarted; what the turn committed stands.
         """
         self._quiet()
-        if self._paused_until is not None:
-            if self._clock_now() < self._paused_until:
-                self._alarm.set(self._paused_until - self._clock_now())
-                return []
-            self._paused_until = None
-        if self._starting is not None:
-            refused = self._start_late()
-            if self._starting is not None:
-                return refused
-        frames, self._unsent = self._unsent, []
-        if self._marker.cautious or self._singles:
-            self._run_cautiously(frames)
+        left = self._rounds.pause_left()
+        if left is not None:
+            self._alarm.set(left)
+            return []
+        if self._starting is None:
+            frames, self._unsent = self._unsent + self._rounds.run(), []
         else:
-            self._run_once(frames)
+            frames = self._start_late()
         told_busy = self._arrivals.told_busy()
         if told_busy:
             frames.append(("gateway", pack_frame(GATEWAY, 0, 0, told_busy)))
@@ -233,12 +214,7 @@ class CellCore:
             frames = joined(frames)
         if self._escalation:
             raise Escalated(self._escalation)
-        if self._singles:
-            self._alarm.set(BREATH)
-        elif self._arrivals or self._subscriptions.lagging or self._outboxes.hungry:
-            self._ring()
-        else:
-            self._set_alarm()
+        self._set_alarm()
         return frames
 
     def report(self) -> dict[str, Any]:
@@ -253,8 +229,8 @@ class CellCore:
             "failures": counters.failures,
             "actor_restarts": counters.restarts,
             "dead_letters": counters.buried,
-            "store_refuses": self._paused_until is not None,
-            "mailbox": arrivals.pop("mailbox") + len(self._singles),
+            "store_refuses": self._rounds.paused_until is not None,
+            "mailbox": arrivals.pop("mailbox") + len(self._rounds.singles),
             "outboxes": self._outboxes.waiting(),
             "backlog": {name: number for name, number in self._outboxes.pending.items() if number},
             "circuits": self._outboxes.circuits(self._clock_now()),
@@ -362,71 +338,46 @@ class CellCore:
         session.commit()
         for runner in self._outboxes.workers.values():
             runner.start()
+
+    def _begin(self, services: tuple[type[Service], ...]) -> None:
+        """Start; on a full disk come up without, so that clients hear why and it goes on once there is room."""
+        runtime = self._settings.runtime
+        self._rounds = Rounds(
+            name=self.name, turns=self._turns, arrivals=self._arrivals, suspects=self._suspects, marker=self._marker,
+            clock=self._clock_now, collect=self._collect, damaged=lambda error: damaged(self._head, error),
+            before_turn=self._yield_to_workers, due_at_once=runtime.turn_envelopes,
+            suspect_limit=runtime.suspect_limit,
+        )  # fmt: skip
+        register(Started)  # one whose handler raises is parked like any other message
         self._starting = [
             service.name
             for service in services
-            if Started in service.handlers and placement.hosts(self.name, service.name)
+            if Started in service.handlers and self._placement.hosts(self.name, service.name)
         ]
-
-    def _start_if_it_can(self) -> None:
-        """Start; on a full disk come up without, so that clients hear why and it goes on once there is room."""
         try:
-            self._start()
+            self._unsent = self._start()
         except StoreFull as error:
-            self._start_again_later(error)
+            self._unsent = self._rounds.wait(error)
+        self._ring()
 
-    def _start(self) -> None:
+    def _start(self) -> list[tuple[str, bytes]]:
         """Tell every service that wants to know that the cell is up, and let no timer count the time it was not.
 
         A turn of its own, before any other.
         """
         assert self._starting is not None
-        register(Started)  # one whose handler raises is parked like any other message
         since, now = self._down_since, self._clock_now()
         downtime = timedelta(0) if since is None else max(timedelta(0), now - since)
         told = [Envelope(f"start/{name}", Started(downtime=downtime), TIMER, name, name) for name in self._starting]
-        _, self._unsent = self._turns.run(Inputs(alone=True), starting=Starting(downtime, told))
+        frames = self._rounds.start(Starting(downtime, told))
         self._starting = None
-        self._ring()
-
-    def _start_late(self) -> list[tuple[str, bytes]]:
-        """Try once more to start; where the store still refuses, whoever asks for something hears `Busy`."""
-        frames: list[tuple[str, bytes]] = []
-        try:
-            self._start()
-        except StoreFailed as error:
-            self._unless_damaged(error)
-            self._start_again_later(error)
-            inputs, acknowledged = self._collect()
-            self._give_back(inputs.singles(), frames, acknowledged)
         return frames
 
-    def _start_again_later(self, error: StoreFailed) -> None:
-        self._log.error("the store refuses the turn that starts the cell", error=str(error))
-        self._abandon()
-        self._pause()
-
-    def _run_once(self, frames: list[tuple[str, bytes]]) -> None:
-        inputs, acknowledged = self._collect()
-        if self._suspects.condemned:
-            inputs = self._without_condemned(inputs)
-        self._marker.set(max(1, inputs.size()))
-        self._yield_to_workers(inputs.size())
+    def _start_late(self) -> list[tuple[str, bytes]]:
         try:
-            self._turn(inputs, frames, acknowledged)
-        except (StoreFailed, TurnVoid) as error:
-            self._unless_damaged(error)
-            self._log.error("turn abandoned", error=str(error) or type(error).__name__)
-            self._one_by_one(inputs, frames, acknowledged, due=isinstance(error, TurnVoid))
-        self._marker.clear()
-        self._forgive()
-
-    def _forgive(self) -> None:
-        try:
-            self._suspects.forgive(self._clock_now())
+            return self._start()
         except StoreFailed as error:
-            self._abandon()
-            self._log.error("suspects are still held", error=str(error))
+            return self._rounds.wait(error)
 
     def _yield_to_workers(self, inputs: int) -> None:
         """Let a worker that has an answer wait no longer than it should: briefly in small turns, where somebody
@@ -435,143 +386,6 @@ class CellCore:
         if interval != self._switch_interval:
             self._switch_interval = interval
             sys.setswitchinterval(interval)
-
-    def _turn(self, inputs: Inputs, frames: list[tuple[str, bytes]], acknowledged: int) -> None:
-        replies, link_frames = self._turns.run(inputs)
-        frames += link_frames
-        if replies or acknowledged:
-            fields = [envelope_fields(reply) for reply in replies]
-            frames.append(("gateway", pack_frame(GATEWAY, 0, acknowledged, fields)))
-
-    def _one_by_one(
-        self, inputs: Inputs, frames: list[tuple[str, bytes]], acknowledged: int, *, due: bool = False
-    ) -> None:
-        """The turn was void: run its inputs again, one a turn; who still can't be served hears `Busy`.
-
-        With `due`, what was due of itself may be to blame, and is run one a turn after them.
-        """
-        self._abandon()
-        singles = inputs.singles()
-        done = 0
-        try:
-            if due:
-                singles += self._turns.due_singles(self._settings.runtime.turn_envelopes)
-                singles.append(Inputs(alone=True, lines=1))
-            for single in singles:
-                self._run_or_bury(single, frames)
-                done += 1
-        except StoreFailed as error:
-            self._unless_damaged(error)
-            self._log.error("turn abandoned", error=str(error))
-            self._abandon()
-            self._pause()
-        self._give_back(singles[done:], frames, acknowledged)
-
-    def _run_or_bury(self, single: Inputs, frames: list[tuple[str, bytes]]) -> None:
-        """Run one input; where no turn can be made of it, it goes to the dead letters."""
-        try:
-            self._turn(single, frames, 0)
-        except TurnVoid as error:
-            self._log.error("turn abandoned", error=str(error), input=single.suspect())
-            self._abandon()
-            if single.suspect():
-                self._turn(single.condemned(str(error)), frames, 0)
-
-    def _give_back(self, singles: list[Inputs], frames: list[tuple[str, bytes]], acknowledged: int) -> None:
-        """Tell clients that what they sent was not taken, and keep workers' answers; peers send again by themselves."""
-        answer = Busy(retry_after_ms=BUSY_RETRY_MS, reason="the store refused the write; see the cell's log")
-        fields = []
-        answers = [answer for single in singles for answer in (*single.answers, *single.condemned_answers)]
-        self._arrivals.put_back(answers)
-        for single in singles:
-            fields += [
-                envelope_fields(Envelope("", answer, "reply", self.name, each.sender, "", each.message_id))
-                for each in single.envelopes
-                if each.sender[:7] == CLIENT
-            ]
-        if acknowledged or fields:
-            frames.append(("gateway", pack_frame(GATEWAY, 0, acknowledged, fields)))
-
-    def _unless_damaged(self, error: Exception) -> None:
-        """A damaged store is not tried again: the cell gives itself up, and its next start names the damage."""
-        if isinstance(error, StoreBroken):
-            sentence = str(damaged(self._head, error))
-            self._log.critical(sentence)
-            raise Escalated(sentence) from error
-
-    def _pause(self) -> None:
-        self._paused_until = self._clock_now() + STORE_PAUSE
-        self._alarm.set(STORE_PAUSE)
-
-    def _abandon(self) -> None:
-        try:
-            self._turns.abandon()
-        except StoreFailed as error:
-            self._unless_damaged(error)
-            # Not even reading works: what memory holds may be wrong, so the process starts anew from the store.
-            raise Escalated(f"the store can't be read: {error}") from error
-
-    def _run_cautiously(self, frames: list[tuple[str, bytes]]) -> None:
-        """A turn before the last restart never ended: one input a turn, its attempts committed first.
-
-        For some time only: who asks whether the cell still answers must not take its caution for a hang.
-        """
-        if not self._singles:
-            inputs, self._to_acknowledge = self._collect()
-            inputs = self._without_condemned(inputs)
-            self._singles += _alternating(inputs.singles())
-            self._singles += self._turns.due_singles(self._settings.runtime.turn_envelopes)
-            self._singles += [] if self._singles else [Inputs(alone=True)]
-        until = self._clock_now() + CAUTION_AT_A_TIME
-        while self._singles:
-            try:
-                self._run_suspect(self._singles[0], frames)
-            except StoreFailed as error:
-                self._unless_damaged(error)
-                self._abandon()
-                self._log.error("turn abandoned", error=str(error))
-                self._give_back(list(self._singles), frames, 0)
-                self._singles.clear()
-                self._pause()
-                break
-            self._singles.popleft()
-            self._marker.step()
-            if self._clock_now() >= until:
-                break
-        if self._to_acknowledge and not self._singles:
-            frames.append(("gateway", pack_frame(GATEWAY, 0, self._to_acknowledge, [])))
-            self._to_acknowledge = 0
-
-    def _run_suspect(self, single: Inputs, frames: list[tuple[str, bytes]]) -> None:
-        """Run one input that may be the guilty one; bury it once it has ended the process too often."""
-        suspect = single.suspect()
-        deaths = self._suspects.accuse(suspect) if suspect else 0
-        if deaths > self._settings.runtime.suspect_limit:
-            self._log.error("this message ended the process before", message_id=suspect, deaths=deaths - 1)
-            self._turn(single.condemned(), frames, 0)
-            if single.timers or single.parked:
-                self._suspects.acquit(suspect)  # it can't be delivered again, and the next of its name is another
-            else:
-                self._suspects.condemned.add(suspect)
-            return
-        self._marker.set(1)
-        self._run_or_bury(single, frames)
-        if suspect:
-            self._suspects.acquit(suspect)
-
-    def _without_condemned(self, inputs: Inputs) -> Inputs:
-        """Set aside what has been found to end the process: a repeat gets the same answer, and no further try."""
-        condemned = self._suspects.condemned
-        kept = Inputs(links=inputs.links, refused=inputs.refused)
-        for envelope in inputs.envelopes:
-            if Inputs(envelopes=[envelope]).suspect() in condemned:
-                kept.refused.append((list(envelope), ENDED_THE_PROCESS))
-            else:
-                kept.envelopes.append(envelope)
-        for answer in inputs.answers:
-            guilty = Inputs(answers=[answer]).suspect() in condemned
-            (kept.condemned_answers if guilty else kept.answers).append(answer)
-        return kept
 
     def _collect(self) -> tuple[Inputs, int]:
         """Take what has arrived, up to what a turn may take; and the gateway's frame to acknowledge."""
@@ -603,9 +417,21 @@ class CellCore:
             self._escalation = f"{service} failed {decision.failures} times within {decision.period}"
 
     def _set_alarm(self) -> None:
+        """Be woken when there is something to do, and not before."""
+        left = self._rounds.pause_left()
+        if left is not None:
+            self._alarm.set(left)
+        elif self._rounds.singles:
+            self._alarm.set(BREATH)
+        elif self._arrivals or self._subscriptions.lagging or self._outboxes.hungry:
+            self._ring()
+        else:
+            self._alarm.set(self._until_due())
+
+    def _until_due(self) -> timedelta | None:
         dues = [self._timers.next_due, self._retries.next_due, self._links.next_due()]
         due = min((due for due in dues if due is not None), default=None)
-        self._alarm.set(None if due is None else due - self._clock_now())
+        return None if due is None else due - self._clock_now()
 
     def _clock_now(self) -> datetime:
         assert self._clock is not None
@@ -616,12 +442,3 @@ class CellCore:
 
     def _quiet(self) -> None:
         self._alarm.quiet()
-
-
-def _alternating(singles: list[Inputs]) -> list[Inputs]:
-    """What clients send between what comes from elsewhere, each in its order: neither waits for all of the others."""
-    theirs = [single for single in singles if single.envelopes]
-    others = [single for single in singles if not single.envelopes]
-    mixed = [single for pair in zip(others, theirs, strict=False) for single in pair]
-    longer = max(others, theirs, key=len)
-    return mixed + longer[len(mixed) // 2 :]

@@ -10,9 +10,10 @@ from random import Random
 from typing import Any, Final, Protocol
 
 from actors.runtime.clock import Clock
-from actors.runtime.core import CellCore, Escalated, Hosting
+from actors.runtime.core import CellCore, Hosting
 from actors.runtime.marker import MARGIN, Marker
 from actors.runtime.outbox import Runner
+from actors.runtime.rounds import Escalated
 from actors.runtime.service import Answer, Handed, Worker
 from actors.runtime.world import Bell, World
 from actors.simulation.clock import MILLISECOND, SECOND, ProcessClock, Timeline, WallClock

@@ -15,7 +15,7 @@ import pytest
 from actors.admin.verify import PAGES, SEALED, verify_data
 from actors.messaging.system_messages import Busy
 from actors.runtime.clock import SystemClock
-from actors.runtime.core import Escalated
+from actors.runtime.rounds import Escalated
 from actors.store.session import StoreRefused
 from tests.fakes.bank import DEBTOR, WAYS, Bank
 

@@ -11,8 +11,8 @@ import pytest
 
 from actors.messaging.envelope import COMMAND, Envelope
 from actors.messaging.frames import unpack_frame
-from actors.runtime.core import CAUTION_AT_A_TIME, _alternating
 from actors.runtime.inputs import Inputs
+from actors.runtime.rounds import CAUTION_AT_A_TIME, _alternating
 from actors.runtime.service import Answer
 from actors.runtime.suspects import FORGIVEN_AFTER
 from tests.fakes.bank import JumpingClock

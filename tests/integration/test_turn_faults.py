@@ -545,7 +545,7 @@ def test_what_a_peer_is_sent_waits_for_the_commit_and_comes_again_after_a_crash(
         raise Died
 
     monkeypatch.setattr(linked.core._links, "committed", die)
-    linked.core._paused_until = None
+    linked.core._rounds.paused_until = None
     linked.post("doer", Do(what="a"), payment_id="P1-00")
     with pytest.raises(Died):
         turn_of(linked)
@@ -564,7 +564,7 @@ def test_a_store_that_is_down_takes_nothing_from_a_peer(linked: DoersCell, monke
     arrive(linked, 1, Do(what="a"), Do(what="b"))
     assert turn_of(linked) == []
     monkeypatch.undo()
-    linked.core._paused_until = None
+    linked.core._rounds.paused_until = None
     arrive(linked, 1, Do(what="a"), Do(what="b"))
     assert turn_of(linked)[-1].acknowledged == 2
     assert linked.notes() == ["a", "b"]

@@ -20,10 +20,10 @@ from actors.ledger import model as ledger
 from actors.ledger.store import LedgerStore
 from actors.messaging.codec import envelope_fields
 from actors.messaging.frames import GATEWAY, pack_frame
-from actors.runtime.core import CellCore
 from actors.runtime.links import Links
 from actors.runtime.outbox import Outboxes
 from actors.runtime.retries import Retries
+from actors.runtime.rounds import Rounds
 from actors.runtime.timers import Timers
 from actors.runtime.turn import Turns
 from actors.simulation.run import simulate
@@ -79,17 +79,17 @@ def tasks_are_released_before_the_commit(patch: Patch) -> None:
 @defect("acknowledged an order that it has not committed|stands for two payments")
 def orders_are_acknowledged_before_the_commit(patch: Patch) -> None:
     """A client believes in an order that a failed commit has forgotten."""
-    turn = CellCore._turn
+    turn = Rounds._turn
 
-    def hasty(self: CellCore, inputs: Any, frames: list[tuple[str, bytes]], acknowledged: int) -> None:
+    def hasty(self: Rounds, inputs: Any, frames: list[tuple[str, bytes]], acknowledged: int) -> None:
         try:
             turn(self, inputs, frames, acknowledged)
         except StoreFailed:
-            replies = [envelope_fields(reply) for reply in self._turns._consequences.replies]
+            replies = [envelope_fields(reply) for reply in self.turns._consequences.replies]
             frames.append(("gateway", pack_frame(GATEWAY, 0, 0, replies)))
             raise
 
-    patch.setattr(CellCore, "_turn", hasty)
+    patch.setattr(Rounds, "_turn", hasty)
 
 
 @defect("its debit was voided and became posted")
