@@ -143,4 +143,4 @@ def error_of(reply: Any) -> str:
     for name in ("error", "cause"):
         if getattr(reply, name, ""):
             return str(getattr(reply, name))
-    return f"answered by {type(reply).__name__}"
+    return f"the answer was {type(reply).__name__}, which this program can't take: run the one that the system runs"

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from actors.admin.command import Arguments, CommandFailed
+from actors.admin.command import Arguments, CommandFailed, error_of
 from actors.disbursement.messages import (
     BatchRegistered,
-    OrderRefused,
     PaymentAccepted,
     RefundPayment,
     RegisterBatch,
@@ -172,9 +171,7 @@ def just_received(order: SubmitPayment, payment_id: str) -> dict[str, Any]:
 
 def refusal_of(reply: Any) -> str:
     """The sentence of an answer that is not the acceptance of an order."""
-    if isinstance(reply, OrderRefused):
-        return reply.error
-    return getattr(reply, "cause", None) or f"the order was answered by {type(reply).__name__}"
+    return error_of(reply)
 
 
 def read_file(path: Path, flow: str | None) -> tuple[list[tuple[int, SubmitPayment]], list[dict[str, Any]]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from actors.admin.command import CommandFailed
+from actors.admin.command import CommandFailed, error_of
 from actors.admin.reading import Reading, base32, slot_of_id
 from actors.messaging.envelope import OPERATOR
 from actors.operations.messages import AddItems, CancelJob, JobRefused, JobStanding, RunJob, StartJob
@@ -109,4 +109,4 @@ def _said(client: Any, message: Any, cell: str) -> JobStanding:
 def _taken(reply: Any) -> JobStanding:
     if isinstance(reply, JobStanding):
         return reply
-    raise CommandFailed(str(getattr(reply, "error", "") or getattr(reply, "cause", "") or type(reply).__name__))
+    raise CommandFailed(error_of(reply))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import Any, Final
 
+from actors.admin.command import error_of
 from actors.ledger.messages import AccountOpened, AccountRefused, OpenAccount
 from actors.vocabulary.slots import slot_of
 
@@ -54,4 +55,4 @@ def _outcome(line: int, reply: Any) -> Opened:
         return line, None, reply.already
     if isinstance(reply, AccountRefused):
         return line, reply.error, False
-    return line, str(getattr(reply, "cause", type(reply).__name__)), False
+    return line, error_of(reply), False

@@ -20,9 +20,8 @@ from actors.payment.messages import (
     SteeringRefused,
     SteerSaga,
 )
-from actors.payment.saga import PREFIX
+from actors.payment.saga import PREFIX, workflows_of
 from actors.payment.store import MIGRATIONS, SagaStore
-from actors.payment.workflow import WORKFLOWS
 from actors.runtime.service import CellContext, Service, Started, Turn
 from actors.vocabulary.operators import MIGRATE, PAUSE, RESTART, RESUME, RETRY, OperatorRules
 
@@ -34,13 +33,14 @@ class Payment(Service):
     migrations = MIGRATIONS
 
     def prepare(self, context: CellContext) -> None:
-        """Know which payments have a saga, and who may steer them."""
+        """Know which payments have a saga, which versions there are, and who may steer them."""
         self._store = SagaStore(context.session)
+        self._versions = sorted(workflows_of(context))
         self._rules = OperatorRules(context.settings.operators.names, context.settings.operators.four_eyes)
 
     def _started(self, message: Started, turn: Turn) -> None:
         """No payment under way needs a version that is not here, or the system would not have started."""
-        self._store.note_versions(sorted(WORKFLOWS))
+        self._store.note_versions(self._versions)
 
     def _start(self, command: StartSaga, turn: Turn) -> None:
         turn.send(PREFIX + command.order.payment_id, command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from actors.messaging.message import Event, Message
 from actors.payment.clocks import (
@@ -30,6 +30,7 @@ from actors.payment.model import (
     Decision,
     State,
 )
+from actors.payment.route import BRANCH
 from actors.vocabulary.reason import NARRATIVE, Reason
 
 Sends = tuple[tuple[str, Message], ...]
@@ -177,10 +178,7 @@ def contradiction(route: Route, state: State, message: Message) -> Decision:
     """Nothing is done automatically from here on; a payment that has ended stays what it is in the books."""
     said = getattr(message, "reason", None)
     code, words = (said.code, f": {said.text}") if isinstance(said, Reason) else (NARRATIVE, "")
-    where = state.phase
-    if where in (FORWARD, COMPENSATING):
-        where += f" at {route.steps[state.step].name}"
-    reason = Reason(code, f"{type(message).__name__} contradicts what was known of the payment, {where}{words}")
+    reason = Reason(code, f"{_heard(route, message)}, which contradicts that the payment {_where(route, state)}{words}")
     if state.phase in EXECUTED or state.phase in UNDONE:
         return attention(route, state, reason)
     told = attention(route, state, reason, timers=silence(route, state))
@@ -188,6 +186,41 @@ def contradiction(route: Route, state: State, message: Message) -> Decision:
         state=told.state._replace(phase=HALTED, stopping="", waiting="", branches=()),
         events=told.events + wish_fails(route, state, reason),
     )
+
+
+def _heard(route: Route, message: Message) -> str:
+    """What a message says, in the words of the workflow."""
+    role, at = route.roles[type(message)]
+    words = _ROLES_IN_WORDS.get(role.removeprefix(BRANCH))
+    return words.format(route.steps[at].name) if words else "facts are told"
+
+
+def _where(route: Route, state: State) -> str:
+    """How far the payment had come, as a predicate to it."""
+    if state.phase not in (FORWARD, COMPENSATING):
+        return _PHASES_IN_WORDS.get(state.phase, f"is {state.phase}")
+    name = route.steps[state.step].name
+    if state.phase == COMPENSATING:
+        return f"is being undone, at {name}"
+    if state.answered or state.return_id:
+        return "was executed already"
+    if state.waiting:
+        return f"waits before {name} is tried again, since it was refused"
+    return f"has {'gone on' if state.step > route.pivot else 'only come'} to {name}"
+
+
+_ROLES_IN_WORDS: Final = {
+    "done": "{} is done",
+    "refused": "{} is refused",
+    "in_doubt": "{} is in doubt",
+    "gate_closed": "the payment is stopped before the hand-over",
+    "return_received": "its money comes back",
+    "alarm": "the bank corrects itself",
+}
+_PHASES_IN_WORDS: Final = {
+    RETURNING: "was paid, and its money is coming back",
+    HALTED: "is halted, since facts contradict each other already",
+}
 
 
 def wish_fails(route: Route, state: State, reason: Reason) -> Events:

@@ -52,7 +52,7 @@ class PaymentSaga(Service):
     def prepare(self, context: CellContext) -> None:
         """Take the cell's session and its workflows, timeouts as configured."""
         self._store = SagaStore(context.session)
-        self._workflows = _workflows(context)
+        self._workflows = workflows_of(context)
         self._pauses: Pauses | None = context.resources.get("pauses")
         self._state: State | None = None
         self._is_new = False
@@ -215,8 +215,8 @@ class PaymentSaga(Service):
     }
 
 
-def _workflows(context: CellContext) -> Workflows:
-    """The shipped workflows with their timeouts multiplied as configured: made once a cell."""
+def workflows_of(context: CellContext) -> Workflows:
+    """The cell's workflows: the shipped ones, their timeouts multiplied as configured, made once a cell."""
     made: Workflows | None = context.resources.get("payment.workflows")
     if made is None:
         factor = context.settings.payment.timeout_factor

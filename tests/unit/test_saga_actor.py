@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,8 +18,8 @@ from actors.payment.actor import Payment
 from actors.payment.messages import CancelSaga, StartSaga, StepTimedOut
 from actors.payment.saga import PaymentSaga, UnknownSaga, UnknownWorkflow
 from actors.payment.store import SagaStore
-from actors.payment.workflow import REACTIONS
-from actors.runtime.service import CellContext
+from actors.payment.workflow import DEBIT_FIRST, REACTIONS
+from actors.runtime.service import CellContext, Started
 from config.settings import PaymentSettings, Settings
 from tests.fakes import payment_answers as answers
 from tests.fakes.turn import FakeTurn, ServiceBench
@@ -60,6 +61,13 @@ def test_payment_passes_on_a_wish_to_cancel() -> None:
     """The saga knows how far the payment is."""
     turn = ServiceBench(Payment).tell(CancelSaga(payment_id="P1-00", reason="no"), sender="disbursement")
     assert turn.sent == [(SAGA, CancelSaga(payment_id="P1-00", reason="no"))]
+
+
+def test_payment_notes_the_versions_that_its_cell_has() -> None:
+    """Those that its sagas run on: not the shipped ones, where a cell was given others."""
+    bench = ServiceBench(Payment, **{"payment.workflows": {("debit-first", 7): DEBIT_FIRST}})
+    bench.tell(Started(downtime=timedelta()))
+    assert bench.session.all("SELECT workflow, version FROM saga_versions") == [("debit-first", 7)]
 
 
 def test_payment_reacts_to_orchestrated_payments_alone() -> None:

@@ -282,6 +282,9 @@ def test_a_payment_executed_after_all_is_not_voided_again() -> None:
     """The rail rejects, then pays: the void is not repeated, and a person is told."""
     script = at_the_bank().expect(ExecutePayment, to="execution").reply(REJECTED)
     script.expect(VoidDebit, to="ledger")
-    script.hears(EXECUTED).ends("needs_attention", words="PaymentExecuted contradicts")
+    script.hears(EXECUTED).ends(
+        "needs_attention",
+        words="which contradicts that the payment is being undone, at debit-account",
+    )
     script.hears(VOIDED).sends_nothing()
     assert "PaymentRejected" not in script.published
