@@ -264,7 +264,7 @@ class CellCore:
         session.begin()
         row = session.one("SELECT at FROM log_parts ORDER BY part_id DESC LIMIT 1")
         # A cell that waits writes no log: without its last sign of life the wait would count as downtime.
-        last = moment(max(row[0] if row else 0, self._marker.alive_at))
+        last = moment(max(row[0] if row else 0, self._marker.alive_at, link_tables.later_than(session)))
         clock = self._clock = self._clock or self._world.clock(last)
         chance = self._world.chance(settings.runtime.seed)
         placement = self._placement

@@ -8,7 +8,7 @@ from typing import Any, Final
 from actors.messaging.codec import micros, pack
 from actors.messaging.envelope import Envelope
 from actors.messaging.frames import LINK, FrameContent, join_frame
-from actors.store.session import Migration, Session
+from actors.store.session import Migration, Reader, Session
 
 MIGRATIONS = (
     Migration(
@@ -21,6 +21,12 @@ MIGRATIONS = (
             "CREATE TABLE links_state (peer TEXT PRIMARY KEY, last_out INTEGER NOT NULL, last_in INTEGER NOT NULL)"
             " WITHOUT ROWID",
         ),
+    ),
+    Migration(
+        "links",
+        2,
+        # the moment of the newest frame that was taken from the peer: after a restart it is later than that, as before
+        ("ALTER TABLE links_state ADD COLUMN seen_at INTEGER NOT NULL DEFAULT 0",),
     ),
 )
 
@@ -37,6 +43,7 @@ class Link:
         self.peer = peer
         self.last_out = 0
         self.last_in = 0
+        self.seen_at = 0  # the moment of the newest frame that was taken, in microseconds
         self.acknowledged = 0  # by the peer
         self.under_way: tuple[int, datetime] | None = None  # last number of the frame sent, and when
         self.resends = 0  # since the peer was last heard of
@@ -65,10 +72,11 @@ class Links:
 
         Peers with whom there was something are told that this cell is there: they may be waiting to try again.
         """
-        for peer, last_out, last_in in self._session.all("SELECT peer, last_out, last_in FROM links_state"):
+        rows = self._session.all("SELECT peer, last_out, last_in, seen_at FROM links_state")
+        for peer, last_out, last_in, seen_at in rows:
             if peer in self._links:
                 link = self._links[peer]
-                link.last_out, link.last_in = last_out, last_in
+                link.last_out, link.last_in, link.seen_at = last_out, last_in, seen_at
                 row = self._session.one("SELECT min(number) FROM links_out WHERE peer = ?", (peer,))
                 link.acknowledged = row[0] - 1 if row and row[0] is not None else last_out
                 link.under_way = None
@@ -106,6 +114,7 @@ class Links:
         fresh = content.envelopes[known:]
         if fresh:
             link.last_in += len(fresh)
+            link.seen_at = max(link.seen_at, content.at)
             self._touched.add(peer)
         return fresh
 
@@ -118,9 +127,10 @@ class Links:
         for peer in self._touched:
             link = self._links[peer]
             self._session.write(
-                "INSERT INTO links_state VALUES (?, ?, ?) ON CONFLICT (peer) DO UPDATE"
-                " SET last_out = excluded.last_out, last_in = excluded.last_in",
-                (peer, link.last_out, link.last_in),
+                "INSERT INTO links_state (peer, last_out, last_in, seen_at) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (peer) DO UPDATE SET last_out = excluded.last_out, last_in = excluded.last_in,"
+                " seen_at = excluded.seen_at",
+                (peer, link.last_out, link.last_in, link.seen_at),
             )
 
     def committed(self) -> None:
@@ -131,7 +141,7 @@ class Links:
         """The turn was abandoned (inside a new transaction: it reads)."""
         self.committed()
         for link in self._links.values():
-            link.last_out = link.last_in = link.acknowledged = 0
+            link.last_out = link.last_in = link.acknowledged = link.seen_at = 0
             link.under_way = None
         self.open()
 
@@ -166,6 +176,12 @@ class Links:
         """When the next unanswered frame wants to be sent again."""
         due = [at for link in self._links.values() if (at := link.overdue_at()) is not None]
         return min(due, default=None)
+
+
+def later_than(reader: Reader) -> int:
+    """The first moment, in microseconds, that is later than whatever has been taken from peers."""
+    row = reader.one("SELECT max(seen_at) FROM links_state")
+    return row[0] + 1 if row and row[0] else 0
 
 
 def _within(rows: list[Any], limit: int) -> list[Any]:

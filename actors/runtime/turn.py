@@ -146,7 +146,7 @@ class Turns:
 
     def _run(self, inputs: Inputs, starting: Starting | None) -> tuple[list[Envelope], list[tuple[str, bytes]]]:
         consequences, delivery, observers = self._consequences, self._delivery, self.observers
-        for _, content in inputs.links:
+        for _, content in (*inputs.links, *inputs.condemned_links):
             self._clock.witness(moment(content.at))
         now = self._begin()
         self._session.begin()

@@ -42,5 +42,5 @@ def test_payments_on_a_link_are_known_by_messages_and_by_lines_for_observers(cel
 
 def test_what_the_other_cell_has_taken_is_not_between_them(cells: dict[str, SqliteSession]) -> None:
     """Though it stays on the link until that is acknowledged: it excuses nothing any more."""
-    cells["ledger"].write("INSERT INTO links_state VALUES ('payment', 0, 1)")
+    cells["ledger"].write("INSERT INTO links_state (peer, last_out, last_in) VALUES ('payment', 0, 1)")
     assert between(cells) == {"P2-00"}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actors.messaging.codec import envelope_from, micros
 from actors.messaging.frames import LINK, FrameContent, unpack_frame
-from actors.runtime.links import FRAME_BYTES, FRAME_ENVELOPES, LONGEST_RESEND, RESEND_AFTER, Links
+from actors.runtime.links import FRAME_BYTES, FRAME_ENVELOPES, LONGEST_RESEND, RESEND_AFTER, Links, later_than
 from tests.fakes.runtime_tables import NOW, runtime_store, saying
 
 
@@ -101,6 +101,19 @@ def test_a_frame_without_an_answer_is_sent_again_with_what_has_come_since() -> N
     assert ours.run() == []
     ours.now = due
     assert [numbers(frame) for frame in ours.run()] == [(1, 2, 0)]
+
+
+def test_what_was_taken_is_known_to_be_earlier_after_a_restart_too() -> None:
+    """A turn that only took something in leaves no line in the log, and the machine's clock may be set back."""
+    ours, theirs = End("b"), End("a")
+    (frame,) = ours.run(send=("x",))
+    theirs.run((frame._replace(at=frame.at + 5),))
+    theirs.run((frame,))  # the same again, which was sent before
+    theirs.start()
+    theirs.session.begin()
+    assert later_than(theirs.session) == frame.at + 6
+    theirs.session.roll_back()
+    assert theirs.links.take("a", frame) == []
 
 
 def test_a_peer_that_is_not_heard_of_is_tried_less_and_less_often() -> None:
