@@ -1,34 +1,33 @@
 """What a payment would do today with what it was told then: its journal, played through the code at hand. Pure.
 
-A journal has every message that a saga took, ticks too, and each thing that it said names its cause. So nothing need be
-guessed: the engine is given the same messages in the same order at the same moments, and must say the same. What has
-left no trace is taken as it was: a tick that made the saga say nothing then (a service stood still, the payment was
-paused), a message that was buried, or has not been taken yet.
+The engine is given the same messages in the same order at the same moments, and must say the same. Where the journal
+leaves open in which order messages of several cells were taken that made the saga say nothing, every order that may
+have been is tried: the code differs if it says the same in none of them. What has left no trace is taken as it was: a
+tick that made the saga say nothing then (a service stood still, the payment was paused), a message that was buried, or
+has not been taken yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
-from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from actors.messaging.envelope import TIMER, Envelope
-from actors.messaging.message import Message, Tick
-from actors.messaging.system_messages import PaymentMigrated, PaymentPaused, PaymentResumed
+from actors.messaging.message import Tick
+from actors.messaging.system_messages import PaymentMigrated
 from actors.payment.definition import Route, Workflow
 from actors.payment.engine import advance, start
+from actors.payment.journal import Said, Story, Told
 from actors.payment.messages import CancelSaga, MigrateSaga, PauseSaga, RestartSaga, ResumeSaga, RetrySaga, SteerSaga
 from actors.payment.migration import moved
 from actors.payment.model import Decision, State
 from actors.payment.steering import Refused, steer
-from actors.payment.versions import version_in
+from actors.payment.versions import Version, version_in
 from actors.vocabulary.operators import PAUSE, RESTART, RESUME, RETRY
 from actors.vocabulary.order import PaymentOrder
 
+MOST_STEPS: Final = 20_000  # that are tried for one payment
 _STEERING: Final = {PauseSaga: PAUSE, ResumeSaga: RESUME, RetrySaga: RETRY, RestartSaga: RESTART}
-_FAILURES: Final = frozenset(("ReactionFailed", "Failed"))  # said by the runtime in the saga's name
-_STEERED: Final = frozenset(("SagaSteered", "SteeringRefused"))  # a person's answer, in words that may change
 
 COMMAND: Final = "another command"
 CONTENT: Final = "another content"
@@ -40,46 +39,12 @@ STANDING: Final = "ends elsewhere"
 NO_VERSION: Final = "no such version"
 UNREADABLE: Final = "unreadable journal"
 INCOMPLETE: Final = "incomplete journal"
+UNORDERED: Final = "order unknown"
 
 # What says that the code can't be held against the journal, rather than that it differs.
-NOT_REPLAYED: Final = frozenset((NO_VERSION, UNREADABLE, INCOMPLETE))
+NOT_REPLAYED: Final = frozenset((NO_VERSION, UNREADABLE, INCOMPLETE, UNORDERED))
 
 Workflows = Mapping[tuple[str, int], Workflow]
-
-
-class Line(NamedTuple):
-    """One line of a cell's log, with its cell: `place` orders lines of one cell, and roughly those of several."""
-
-    place: tuple[datetime, str, int]  # moment, cell, offset
-    envelope: Envelope
-
-
-class Said(NamedTuple):
-    """A command and its receiver, or an event, which has none."""
-
-    target: str
-    message: Message
-
-    def __str__(self) -> str:
-        name = type(self.message).__name__
-        return f"{name} to {self.target}" if self.target else f"{name}, published"
-
-
-class Taken(NamedTuple):
-    """A message that the saga took, at which moment, and what it said because of it."""
-
-    message: Message
-    place: tuple[datetime, str, int]
-    at: datetime
-    said: tuple[Said, ...]
-
-
-class Story(NamedTuple):
-    """A payment's journal as its saga saw it: what it began with, then each message in the order they were taken."""
-
-    began_at: datetime
-    began: tuple[Said, ...]
-    taken: tuple[Taken, ...]
 
 
 class Difference(NamedTuple):
@@ -91,33 +56,6 @@ class Difference(NamedTuple):
     code: str
 
 
-def story(saga: str, lines: Iterable[Line]) -> Story | None:
-    """What `saga` (`payment/<id>`) was told and said, from its payment's lines; None where its beginning is missing.
-
-    The order in which messages were taken is that of what was said because of them, which stands in one cell's log.
-    Those that made the saga say nothing are put between by their own place.
-    """
-    lines = sorted(lines)
-    said: dict[str, list[Line]] = {}  # by cause, in the order of the first
-    for line in lines:
-        if line.envelope.sender == saga and line.envelope.kind != TIMER:  # a tick is told, whoever set its timer
-            said.setdefault(line.envelope.causation_id, []).append(line)
-    told = {
-        line.envelope.message_id: line
-        for line in lines
-        if line.envelope.target == saga or (line.envelope.message.by_person and line.envelope.message_id in said)
-    }
-    if not said:
-        return None
-    first, *causes = said
-    if first in told or any(cause not in told for cause in causes):
-        return None
-    speaking = [_taken(told[cause], said[cause]) for cause in causes]
-    silent = [_taken(line, ()) for cause, line in told.items() if cause not in said]
-    began = said[first]
-    return Story(began[0].place[0], _said(began), tuple(_merged(speaking, silent)))
-
-
 def replay(
     workflows: Workflows, order: PaymentOrder, story: Story, stored: State, *, under_way: bool = False
 ) -> Difference | None:
@@ -125,64 +63,162 @@ def replay(
 
     `stored` is where the saga stands according to its row. `under_way` says that messages to it are known to wait
     somewhere (between cells, for another try, in the dead letters): one without an answer may not have been taken.
+    Where several orders are possible, the difference is that of the order which comes furthest.
     """
-    order = _as_it_began(order, story)
-    name, version = order.workflow, order.workflow_version
-    workflow = workflows.get((name, version))
-    if workflow is None:
-        return Difference(NO_VERSION, "", f"{name}@{version}", "")
-    route = workflow.route(order)
+    said = [said.message for _, wish in sorted(story.wishes.items()) for said in wish.told.said]
+    migrations = [event for event in said if isinstance(event, PaymentMigrated)]
+    order = _as_it_began(order, migrations)
+    version = Version(order.workflow, order.workflow_version)
+    for needed in (version, *(Version(event.workflow, event.version) for event in migrations)):
+        if needed not in workflows:
+            return Difference(NO_VERSION, "", str(needed), "")
+    route = workflows[version].route(order)
     decision = start(route, order, story.began_at)
     found = _compare("its start", story.began, decision)
     if found is not None:
         return found
-    state = decision.state
-    for taken in story.taken:
-        after = type(taken.message).__name__
-        try:
-            if isinstance(taken.message, MigrateSaga):
-                route, decision = _migrated(workflows, route, state, taken)
-            elif type(taken.message) in _STEERING:
-                decision = _steered(route, state, taken)
+    return _Orders(workflows, story, stored, under_way=under_way).difference(decision.state, route)
+
+
+class _Point(NamedTuple):
+    """Where an order of the messages has led: what has arrived of each channel, and what of it is put aside."""
+
+    state: State
+    route: Route
+    spoken: int = 0
+    heads: tuple[int, ...] = ()
+    aside: tuple[Told, ...] = ()
+
+
+class _Orders:
+    """Looks for an order of a story's messages in which the code says what was said; mostly there is but one."""
+
+    def __init__(self, workflows: Workflows, story: Story, stored: State, *, under_way: bool) -> None:
+        self._workflows = workflows
+        self._story = story
+        self._stored = stored
+        self._under_way = under_way
+        self._found: Difference | None = None
+        self._furthest = (-1, 0)
+
+    def difference(self, state: State, route: Route) -> Difference | None:
+        """None: there is such an order."""
+        points = [_Point(state, route, heads=(0,) * len(self._story.channels))]
+        known: set[tuple[Any, ...]] = set()
+        for _ in range(MOST_STEPS):
+            if not points:
+                return self._found or Difference(UNORDERED, "", "its messages can't be put in an order", "")
+            point = points.pop()
+            if points:  # there are others, which may have come here, too
+                key = (point.spoken, point.heads, tuple(map(id, point.aside)), point.state[1:])
+                if key in known:
+                    continue
+                known.add(key)
+            if self._explains(point):
+                return None
+            points += reversed([*self._continued(point)])
+        return Difference(UNORDERED, "", f"none of {MOST_STEPS:,} steps through its messages' orders was the end", "")
+
+    def _explains(self, point: _Point) -> bool:
+        story = self._story
+        if point.spoken < story.speaking:
+            return False
+        all_arrived = all(at == len(channel) for at, channel in zip(point.heads, story.channels, strict=True))
+        if not all_arrived and not self._under_way:
+            return False
+        if (point.aside and not point.state.paused) or point.state != self._stored:
+            if all_arrived and not point.aside:
+                self._differs(point, _standing(point.state, self._stored))
+            return False
+        return True
+
+    def _continued(self, point: _Point) -> Iterator[_Point]:
+        """What may come next, the likeliest first."""
+        if point.aside and not point.state.paused:
+            # A person has let it go on: what was put aside is taken before anything else, a wish to cancel first.
+            first = next((told for told in point.aside if isinstance(told.message, CancelSaga)), point.aside[0])
+            left = tuple(told for told in point.aside if told is not first)
+            yield from self._taken(point._replace(aside=left), first)
+            return
+        for told, channel in sorted(self._arriving(point), key=lambda each: each[0].place):
+            if channel is None:
+                yield from self._taken(point, told)
+                continue
+            heads = point.heads
+            after = point._replace(heads=(*heads[:channel], heads[channel] + 1, *heads[channel + 1 :]))
+            if not point.state.paused:
+                yield from self._taken(after, told)
+            elif isinstance(told.message, Tick):  # it only has its clock begin again
+                yield after
             else:
-                decision = advance(route, state, taken.message, taken.at)
+                yield after._replace(aside=(*point.aside, told))
+
+    def _arriving(self, point: _Point) -> Iterator[tuple[Told, int | None]]:
+        """The messages that may come in now, each with its channel."""
+        story = self._story
+        for channel, (at, messages) in enumerate(zip(point.heads, story.channels, strict=True)):
+            if at < len(messages) and messages[at].after <= point.spoken:
+                yield messages[at], channel
+        wish = story.wishes.get(point.spoken)
+        if wish is not None and point.heads[wish.channel] >= wish.behind:
+            yield wish.told, None
+
+    def _taken(self, point: _Point, told: Told) -> Iterator[_Point]:
+        """Where the code goes from here with a message, if it does what was done."""
+        if told.number is not None and told.number != point.spoken:
+            return  # its turn comes later
+        if told.buried and told.number is None:
+            yield point
+        try:
+            route, decision = self._decided(point, told)
         except Exception as error:  # whatever the code at hand does not survive is what is looked for
-            if taken.said:
-                return Difference(CANNOT, after, _all(taken.said), f"{type(error).__name__}: {error}")
-            continue
-        speaks = decision.sends or decision.events
-        if speaks and not taken.said and (under_way or isinstance(taken.message, Tick)):
-            continue
-        found = _compare(after, taken.said, decision)
-        if found is not None:
-            return found
-        state = decision.state
-    return _standing(state, stored)
+            failure = f"{type(error).__name__}: {error}"
+            found: Difference | None = Difference(CANNOT, _name(told), _all(told.said), failure)
+        else:
+            found = _compare(_name(told), told.said, decision)
+            if found is None:
+                spoken = point.spoken + (told.number is not None)
+                yield point._replace(state=decision.state, route=route, spoken=spoken)
+                return
+        if told.number is None and (self._under_way or told.buried or isinstance(told.message, Tick)):
+            if not told.buried:
+                yield point
+            return
+        self._differs(point, found)
+
+    def _decided(self, point: _Point, told: Told) -> tuple[Route, Decision]:
+        state, route = point.state, point.route
+        if isinstance(told.message, MigrateSaga):
+            return _migrated(self._workflows, route, state, told)
+        if type(told.message) in _STEERING:
+            return route, _steered(route, state, told)
+        return route, advance(route, state, told.message, told.at)
+
+    def _differs(self, point: _Point, found: Difference | None) -> None:
+        come_so_far = point.spoken, sum(point.heads)
+        if come_so_far > self._furthest:
+            self._found, self._furthest = found, come_so_far
 
 
-def _as_it_began(order: PaymentOrder, story: Story) -> PaymentOrder:
+def _as_it_began(order: PaymentOrder, migrations: list[PaymentMigrated]) -> PaymentOrder:
     """The order under the version that it started with, however often it was moved since."""
-    for taken in story.taken:
-        for said in taken.said:
-            if isinstance(said.message, PaymentMigrated):
-                name, number = version_in(said.message.before)
-                return replace(order, workflow=name, workflow_version=number)
-    return order
+    if not migrations:
+        return order
+    name, number = version_in(migrations[0].before)
+    return replace(order, workflow=name, workflow_version=number)
 
 
-def _migrated(workflows: Workflows, route: Route, state: State, taken: Taken) -> tuple[Route, Decision]:
+def _migrated(workflows: Workflows, route: Route, state: State, taken: Told) -> tuple[Route, Decision]:
     """The route under the version that the payment was moved to, and what was said of it."""
     event = next((said.message for said in taken.said if isinstance(said.message, PaymentMigrated)), None)
     if event is None:
         return route, Decision(state)
-    wish: Any = taken.message
-    name, number = version_in(wish.to)
-    order = replace(state.order, workflow=name, workflow_version=number)
-    after = workflows[name, number].route(order)
+    order = replace(state.order, workflow=event.workflow, workflow_version=event.version)
+    after = workflows[event.workflow, event.version].route(order)
     return after, Decision(moved(route, after, state)._replace(order=order), events=(event,))
 
 
-def _steered(route: Route, state: State, taken: Taken) -> Decision:
+def _steered(route: Route, state: State, taken: Told) -> Decision:
     """What a person's wish came to; one that was refused changed nothing."""
     wish: Any = taken.message
     command = SteerSaga(
@@ -193,37 +229,6 @@ def _steered(route: Route, state: State, taken: Taken) -> Decision:
         return steer(route, state, command, taken.at).decision
     except Refused:
         return Decision(state)
-
-
-def _taken(line: Line, said: Sequence[Line]) -> Taken:
-    return Taken(line.envelope.message, line.place, said[0].place[0] if said else line.place[0], _said(said))
-
-
-def _said(lines: Iterable[Line]) -> tuple[Said, ...]:
-    return tuple(
-        Said(line.envelope.target, line.envelope.message)
-        for line in lines
-        if type(line.envelope.message).__name__ not in _STEERED
-    )
-
-
-def _merged(speaking: list[Taken], silent: list[Taken]) -> Iterable[Taken]:
-    waiting = silent[::-1]
-    paused_at = resumed_at = None  # what came between was put aside, and is taken after the resumption, in its order
-    for each in speaking:
-        cancels = isinstance(each.message, CancelSaga) and resumed_at is not None and each.place < resumed_at
-        while waiting and waiting[-1].place < each.place and (paused_at is None or waiting[-1].place < paused_at):
-            if cancels:  # such a wish is the first of what was put aside
-                break
-            yield waiting.pop()
-        said = {type(said.message) for said in each.said}
-        if PaymentPaused in said:
-            paused_at = each.place
-        elif PaymentResumed in said:
-            paused_at, resumed_at = None, each.place
-        if not any(type(said.message).__name__ in _FAILURES for said in each.said):
-            yield each  # what was buried was not taken; retried from there it speaks for itself
-    yield from waiting[::-1]
 
 
 def _compare(after: str, journal: tuple[Said, ...], decision: Decision) -> Difference | None:
@@ -258,10 +263,14 @@ def _first_difference(name: str, was: Any, now: Any) -> tuple[str, Any, Any]:
     return name, _short(was), _short(now)
 
 
+def _name(told: Told) -> str:
+    return type(told.message).__name__
+
+
 def _short(value: Any) -> str:
     text = str(value) if value != "" else "(empty)"
     return text if len(text) <= 80 else text[:79] + "…"
 
 
 def _all(said: Iterable[Said]) -> str:
-    return "; ".join(str(each) for each in said)
+    return "; ".join(str(each) for each in said) or "nothing"

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from actors.admin import verify
+from actors.admin.checking import check_stores
+from actors.admin.journals import CHUNK, Begun
 from actors.admin.merged import MergedReader
 from actors.execution.simulated_rail import COLUMNS, SCHEMA
-from actors.simulation import jobs
+from actors.simulation import jobs, workflows
 from actors.simulation.cells import SimulatedCell
 from actors.simulation.disk import DiskReader
 from actors.simulation.orders import Order
@@ -112,6 +114,7 @@ def check(
     found += _observers(views)
     found += [Found(*each) for each in jobs.violations(readers)]
     found += _flows(cells, readers, accepted, orders)
+    found += _journals({cell.name: reader for cell, reader in zip(cells, readers, strict=True)})
     return found
 
 
@@ -213,6 +216,17 @@ def _flows(
                 sums[str(twin.submit.flow)][f"{account} {currency}"] += amount
     if len(sums) > 1 and len({tuple(sorted(balances.items())) for balances in sums.values()}) > 1:
         yield Found(f"the flows leave different balances: {dict(sums)}", None)
+
+
+def _journals(readers: dict[str, DiskReader]) -> Iterator[Found]:
+    """Told again what it was told, each saga says again what it said: `workflow check` raises no false alarm."""
+    sagas = [row[0] for reader in readers.values() for row in reader.all("SELECT payment_id FROM sagas")]
+    begun = Begun.now(readers)
+    for start in range(0, len(sagas), CHUNK):
+        checked = check_stores(readers, sagas[start : start + CHUNK], begun, workflows.VERSIONS)
+        for payment_id, version, (kind, after, journal, code) in checked.found:
+            said = f"{kind} after {after or 'nothing'}: its journal has {journal}, the code {code or 'nothing'}"
+            yield Found(f"its journal does not replay under {version}: {said}", payment_id)
 
 
 def _postings(readers: list[DiskReader], payment_id: str) -> Counter[tuple[str, int, str, str]]:

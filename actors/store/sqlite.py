@@ -326,6 +326,15 @@ class ConnectionReader:
         """Every row, one after the other."""
         yield from self._connection.execute(sql, parameters)
 
+    @contextlib.contextmanager
+    def at_one_moment(self) -> Iterator[None]:
+        """All that is read meanwhile stands as it was when the first of it was read."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("ROLLBACK")
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()

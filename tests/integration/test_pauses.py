@@ -86,7 +86,7 @@ def test_a_wish_to_cancel_goes_before_what_would_have_paid(tmp_path: Path) -> No
         bank.rest()
         reading = Reading.open(bank.data)
         try:
-            assert check(reading, [payment_id], lambda by: None, running=False, workflows=WORKFLOWS).found == []
+            assert check(reading, [payment_id], lambda by: None, workflows=WORKFLOWS).found == []
         finally:
             reading.close()
 

@@ -116,11 +116,11 @@ def test_the_journals_of_moved_refused_and_plain_payments_replay_as_they_were(
     reading = Reading.open(bank.data)
     try:
         ids = [moved, undone, plain]
-        same = check(reading, ids, lambda by: None, running=False, workflows=versions)
+        same = check(reading, ids, lambda by: None, workflows=versions)
         assert (same.found, sum(same.replayed.values())) == ([], 3)
         turned = payment("debit-first", version=1, steps=(SCREEN, DEBIT, EXECUTE, POST))
         changed = versions | {("debit-first", 1): turned}
-        differing = check(reading, ids, lambda by: None, running=False, workflows=changed).differing
+        differing = check(reading, ids, lambda by: None, workflows=changed).differing
         assert {each.payment_id for each in differing} == set(ids)
         assert {each.difference.journal for each in differing} == {"DebitAccount to ledger"}
     finally:

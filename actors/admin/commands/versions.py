@@ -23,7 +23,6 @@ def check_workflows(invocation: Invocation) -> int:
     """Whether the code at hand would do with recorded payments what was done with them."""
     from actors.admin.checking import check, payments
     from actors.assembly import load_messages
-    from actors.runtime.launch import is_running
 
     given, screen = invocation.arguments, invocation.screen
     name, version = _chosen(given.name)
@@ -31,7 +30,7 @@ def check_workflows(invocation: Invocation) -> int:
     with invocation.reading() as reading:
         ids = payments(reading, name, version, given.limit)
         with screen.progress("payments replayed", len(ids)) as moved:
-            checked = check(reading, ids, moved, running=is_running(invocation.data))
+            checked = check(reading, ids, moved)
     document = _document(checked)
     screen.show(document, lambda _: _draw(invocation, checked))
     if checked.differing:
@@ -79,7 +78,7 @@ def migrate_payments(invocation: Invocation) -> int:
 def _preview_migration(invocation: Invocation, before: Version, after: Version) -> int:
     """Who could be moved, and why others could not, decided by the rule that decides it then."""
     from actors.admin.bulk import parsed
-    from actors.admin.checking import standing
+    from actors.admin.journals import standing
     from actors.assembly import load_messages
     from actors.payment.migration import CannotMigrate, moved
     from actors.payment.workflow import WORKFLOWS
@@ -90,7 +89,7 @@ def _preview_migration(invocation: Invocation, before: Version, after: Version) 
     others: list[tuple[str, str]] = []
     with invocation.reading() as reading:
         ids = reading.payment_ids(parsed(invocation.arguments.where))
-        states = standing(reading, ids)
+        states = standing(reading.readers, ids)
     for payment_id in ids:
         if payment_id not in states:
             others.append((payment_id, "has no saga yet"))
