@@ -9,15 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from actors.approval.messages import RequestApproval
-from actors.execution.messages import (
-    ExecutePayment,
-    ExecutionContradicted,
-    ExecutionInDoubt,
-    ExecutionRejected,
-    PaymentExecuted,
-    PaymentSubmitted,
-    ReturnReceived,
-)
+from actors.execution.messages import ExecutePayment, ExecutionContradicted, ReturnReceived
 from actors.ledger.messages import (
     CreditPosted,
     CreditRefused,
@@ -31,7 +23,7 @@ from actors.ledger.messages import (
 )
 from actors.payment.definition import Choice, Step, Workflow
 from actors.payment.facts import amount_over
-from actors.payment.stanzas import ENDINGS, SCREEN, STOP, approve, ask_rail, minutes, seconds
+from actors.payment.stanzas import ENDINGS, SCREEN, STOP, approve, ask_people, execute, instruct_bank, seconds
 from actors.vocabulary.order import PaymentOrder, RefundOf, turned_round
 from actors.vocabulary.reason import Reason
 from actors.vocabulary.refunds import APPROVAL_OVER
@@ -60,30 +52,12 @@ def void_credit(order: PaymentOrder, reason: Reason, ending: str) -> VoidCredit:
 
 def request_approval(order: PaymentOrder) -> RequestApproval:
     """May so much be given back?"""
-    return RequestApproval(
-        approval_id=order.payment_id,
-        amount=order.amount,
-        debtor_account=order.debtor_account,
-        creditor_name=order.creditor.name,
-        why=f"{order.remittance} over the limit",
-    )
+    return ask_people(order, f"{order.remittance} over the limit")
 
 
 def execute_refund(order: PaymentOrder) -> ExecutePayment:
-    """Have the creditor's account pay the debtor's, on the evidence of the reservation and the clearance."""
-    refund_id = order.payment_id
-    debtor_account, creditor = turned_round(order)
-    return ExecutePayment(
-        instruction_id=refund_id,
-        debit_id=refund_id,
-        screening_id=refund_id,
-        debtor_account=debtor_account,
-        creditor=creditor,
-        amount=order.amount,
-        end_to_end_id=order.end_to_end_id,
-        uetr=order.uetr,
-        remittance=order.remittance,
-    )
+    """The creditor's account pays the debtor's."""
+    return instruct_bank(order, *turned_round(order))
 
 
 def post_credit(order: PaymentOrder) -> PostCredit:
@@ -110,20 +84,7 @@ RESERVE: Final = Step(
     undo_refused=CreditVoidRefused,
 )
 APPROVE: Final = approve("approve-refund", request_approval)
-EXECUTE: Final = Step(
-    "execute-refund",
-    to="execution",
-    command=execute_refund,
-    ask=ask_rail,
-    done=PaymentExecuted,
-    refused=ExecutionRejected,
-    under_way=PaymentSubmitted,
-    in_doubt=ExecutionInDoubt,
-    timeout=minutes(2),
-    retries=2,
-    pivot=True,
-    needs=("reserve-credit", "screen-beneficiary"),
-)
+EXECUTE: Final = execute("execute-refund", execute_refund, needs=("reserve-credit", "screen-beneficiary"))
 POST: Final = Step(
     "post-credit",
     to="ledger",

@@ -1,4 +1,7 @@
-"""What every process here has in common, as data: screening, stopping, how it ends. See `workflow` and `refund`."""
+"""What every process here has in common, as data: screening, approval, the bank, stopping, how it ends.
+
+See `workflow` and `refund`.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +35,20 @@ from actors.disbursement.messages import (
     PaymentRejected,
     PaymentReturned,
 )
-from actors.execution.messages import AskRail, ExecutionStopped, StopExecution, StopRefused
+from actors.execution.messages import (
+    AskRail,
+    ExecutePayment,
+    ExecutionInDoubt,
+    ExecutionRejected,
+    ExecutionStopped,
+    PaymentExecuted,
+    PaymentSubmitted,
+    StopExecution,
+    StopRefused,
+)
 from actors.ledger.messages import DebitExpiryReached
 from actors.payment.definition import Endings, Gate, Step
-from actors.vocabulary.order import PaymentOrder
+from actors.vocabulary.order import Creditor, PaymentOrder
 from actors.vocabulary.reason import Reason
 
 
@@ -65,9 +78,36 @@ def close_review(order: PaymentOrder, reason: Reason, ending: str) -> CloseRevie
     return CloseReview(screening_id=order.payment_id, reason=reason.text)
 
 
+def ask_people(order: PaymentOrder, why: str) -> RequestApproval:
+    """May so much be paid? `why` tells them why they are asked."""
+    return RequestApproval(
+        approval_id=order.payment_id,
+        amount=order.amount,
+        debtor_account=order.debtor_account,
+        creditor_name=order.creditor.name,
+        why=why,
+    )
+
+
 def withdraw_approval(order: PaymentOrder, reason: Reason, ending: str) -> WithdrawApproval:
     """Nobody needs to decide about this payment any more."""
     return WithdrawApproval(approval_id=order.payment_id, reason=reason.text)
+
+
+def instruct_bank(order: PaymentOrder, debtor_account: str, creditor: Creditor) -> ExecutePayment:
+    """Have `debtor_account` pay `creditor`, on the evidence of what was held for it and of the clearance."""
+    order_id = order.payment_id
+    return ExecutePayment(
+        instruction_id=order_id,
+        debit_id=order_id,
+        screening_id=order_id,
+        debtor_account=debtor_account,
+        creditor=creditor,
+        amount=order.amount,
+        end_to_end_id=order.end_to_end_id,
+        uetr=order.uetr,
+        remittance=order.remittance,
+    )
 
 
 def stop_execution(order: PaymentOrder, reason: Reason, ending: str) -> StopExecution:
@@ -111,6 +151,24 @@ def approve(name: str, request: Callable[[PaymentOrder], RequestApproval]) -> St
         compensation=withdraw_approval,
         undone=ApprovalWithdrawn,
         undo_when_done=False,  # what people have agreed to stays agreed; only an open question is withdrawn
+    )
+
+
+def execute(name: str, command: Callable[[PaymentOrder], ExecutePayment], *, needs: tuple[str, ...]) -> Step:
+    """The step after which there is no undoing: the bank is told to pay, on the evidence of the steps in `needs`."""
+    return Step(
+        name,
+        to="execution",
+        command=command,
+        ask=ask_rail,
+        done=PaymentExecuted,
+        refused=ExecutionRejected,
+        under_way=PaymentSubmitted,
+        in_doubt=ExecutionInDoubt,
+        timeout=minutes(2),
+        retries=2,
+        pivot=True,
+        needs=needs,
     )
 
 

@@ -12,19 +12,8 @@ from typing import Final
 
 from actors.approval.messages import RequestApproval
 from actors.directory.reaction import ANY_ORDER, On, Reactions
-from actors.disbursement.messages import (
-    CancellationRequested,
-    PaymentRequested,
-)
-from actors.execution.messages import (
-    ExecutePayment,
-    ExecutionContradicted,
-    ExecutionInDoubt,
-    ExecutionRejected,
-    PaymentExecuted,
-    PaymentSubmitted,
-    ReturnReceived,
-)
+from actors.disbursement.messages import CancellationRequested, PaymentRequested
+from actors.execution.messages import ExecutePayment, ExecutionContradicted, ReturnReceived
 from actors.ledger.messages import (
     AccountDebited,
     BookReturn,
@@ -58,7 +47,17 @@ from actors.payment.definition import (
 from actors.payment.facts import amount_over
 from actors.payment.messages import CancelSaga, StartSaga
 from actors.payment.refund import REFUND
-from actors.payment.stanzas import ENDINGS, SCREEN, STOP, approve, ask_rail, minutes, seconds
+from actors.payment.stanzas import (
+    ENDINGS,
+    SCREEN,
+    STOP,
+    approve,
+    ask_people,
+    execute,
+    instruct_bank,
+    minutes,
+    seconds,
+)
 from actors.payment.windows import target_closing_day
 from actors.vocabulary.order import PaymentOrder
 from actors.vocabulary.reason import Reason
@@ -82,19 +81,8 @@ def void_debit(order: PaymentOrder, reason: Reason, ending: str) -> VoidDebit:
 
 
 def execute_payment(order: PaymentOrder) -> ExecutePayment:
-    """Pay, on the evidence of the debit and the clearance that went before."""
-    payment_id = order.payment_id
-    return ExecutePayment(
-        instruction_id=payment_id,
-        debit_id=payment_id,
-        screening_id=payment_id,
-        debtor_account=order.debtor_account,
-        creditor=order.creditor,
-        amount=order.amount,
-        end_to_end_id=order.end_to_end_id,
-        uetr=order.uetr,
-        remittance=order.remittance,
-    )
+    """The debtor pays the creditor."""
+    return instruct_bank(order, order.debtor_account, order.creditor)
 
 
 def execute_again(order: PaymentOrder, attempt: int) -> ExecutePayment:
@@ -114,13 +102,7 @@ def release_limit(order: PaymentOrder, reason: Reason, ending: str) -> ReleaseLi
 
 def request_approval(order: PaymentOrder) -> RequestApproval:
     """May so much be paid?"""
-    return RequestApproval(
-        approval_id=order.payment_id,
-        amount=order.amount,
-        debtor_account=order.debtor_account,
-        creditor_name=order.creditor.name,
-        why="a payment over the limit",
-    )
+    return ask_people(order, "a payment over the limit")
 
 
 def execution_date(order: PaymentOrder) -> datetime | None:
@@ -155,20 +137,7 @@ DEBIT: Final = Step(
     undone=DebitVoided,
     undo_refused=VoidRefused,
 )
-EXECUTE: Final = Step(
-    "execute-payment",
-    to="execution",
-    command=execute_payment,
-    done=PaymentExecuted,
-    refused=ExecutionRejected,
-    under_way=PaymentSubmitted,
-    in_doubt=ExecutionInDoubt,
-    timeout=minutes(2),
-    retries=2,
-    pivot=True,
-    needs=("debit-account", "screen-beneficiary"),
-    ask=ask_rail,
-)
+EXECUTE: Final = execute("execute-payment", execute_payment, needs=("debit-account", "screen-beneficiary"))
 POST: Final = Step(
     "post-debit",
     to="ledger",
