@@ -11,7 +11,8 @@ from typing import Final
 
 from actors.vocabulary.money import Money, parse_money
 
-# By currency; a refund in any other currency is approved, whatever it is of.
+# By currency; a refund in any other currency is approved, whatever it is of. No setting: what is asked at several
+# moments of a refund's life, and in several cells, must be answered the same.
 APPROVAL_OVER: Final[Mapping[str, str]] = {"EUR": "500", "USD": "500", "GBP": "500", "CHF": "500", "JPY": "75000"}
 _OVER_MINOR: Final = {currency: parse_money(limit, currency).amount for currency, limit in APPROVAL_OVER.items()}
 
