@@ -58,7 +58,11 @@ AT_THE_BANK: Final = "already at the bank"
 
 def start(route: Route, order: PaymentOrder, now: datetime) -> Decision:
     """The first step's command, with its timer."""
-    return enter(route, State(order, FORWARD, 0, 1), 0, now)
+    state, timers = State(order, FORWARD, 0, 1), route.first_timers[0]
+    if timers is None:
+        return enter(route, state, 0, now)
+    first: Any = route.steps[0]
+    return Decision(state, ((first.to, first.command(order)),), timers)
 
 
 def advance(route: Route, state: State, message: Message, now: datetime) -> Decision:
@@ -87,15 +91,15 @@ def send_now(route: Route, state: State, now: datetime) -> Decision:
 
 
 def _done(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
-    phase, pivot = state.phase, route.pivot
+    phase = state.phase
     if phase == FORWARD:
         if at == state.step and not state.answered:
             if state.stopping or state.waiting:
                 return _done_meanwhile(route, state, message, now)
             return enter(route, state, at + 1, now)
-        premature = at > state.step and at >= pivot
+        premature = at > state.step and at >= route.pivot
     else:
-        premature = at >= pivot and (phase == COMPENSATING or phase in UNDONE)
+        premature = at >= route.pivot and (phase == COMPENSATING or phase in UNDONE)
     return contradiction(route, state, message) if premature else Decision(state)
 
 
@@ -149,7 +153,7 @@ def _overdue(route: Route, state: State, at: int, message: Any, now: datetime) -
 
 def _under_way(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
     """Progress. After a resend it is proof that the service has the command and will speak: no further resend."""
-    if not _awaited(state, at) or state.stopping or state.attempt < 2:
+    if state.attempt < 2 or state.stopping or not _awaited(state, at):
         return Decision(state)
     return Decision(state._replace(attempt=0), (), NO_TIMER)
 

@@ -39,14 +39,13 @@ Events = tuple[Event, ...]
 
 def enter(route: Route, state: State, at: int, now: datetime, events: Events = ()) -> Decision:
     """Begin what stands at `at`: send its command; after the last step the payment is completed."""
-    if at == len(route.steps):
-        return _complete(route, state, events)
     timers = route.first_timers[at]
     if timers is None:
         return _begin(route, state, at, now, events)
-    step: Any = route.steps[at]
     order = state.order
-    return Decision(_fresh(state, at), ((step.to, step.command(order)),), timers, events)
+    after = _fresh(state, at) if state.return_id or state.reached else State(order, FORWARD, at, 1)
+    step: Any = route.steps[at]
+    return Decision(after, ((step.to, step.command(order)),), timers, events)
 
 
 def _fresh(state: State, at: int) -> State:
@@ -59,7 +58,9 @@ def _fresh(state: State, at: int) -> State:
 
 
 def _begin(route: Route, state: State, at: int, now: datetime, events: Events) -> Decision:
-    """A wait, which is passed over where there is nothing to wait for, or steps together."""
+    """The end; or a wait, which is passed over where there is nothing to wait for; or steps together."""
+    if at == len(route.steps):
+        return _complete(route, state, events)
     step, order = route.steps[at], state.order
     if isinstance(step, WaitUntil):
         moment = step.moment(order, now)

@@ -44,9 +44,9 @@ class Group(NamedTuple):
 class Route:
     """The steps of one way, in a line, with everything else that the workflow says.
 
-    The derived fields are for the engine: the pivot's index, each step's first timer (None where more than one
-    command and one timer follows: a wait, steps together), the group of each step (None: it is alone), and the
-    role of each message class.
+    The derived fields are for the engine: the pivot's index; each step's first timer, and None after the last (None
+    where not just one command and one timer follows: a wait, steps together, the end); the group of each step (None:
+    it is alone); the role of each message class.
 
     Raises:
         BadWorkflow: no pivot or two, evidence that no earlier step gives, a message with two roles, and the like.
@@ -77,7 +77,7 @@ class Route:
         object.__setattr__(self, "pivot", pivots[0])
         for at, step in enumerate(steps):
             self._check(at, step, {earlier.name for earlier in steps[:at]})
-        object.__setattr__(self, "first_timers", tuple(self._first_timer(at) for at in range(len(steps))))
+        object.__setattr__(self, "first_timers", (*map(self._first_timer, range(len(steps))), None))
         object.__setattr__(self, "roles", self._roles())
 
     @property
