@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, ClassVar
 
 from actors.messaging.envelope import CHOREOGRAPHED
@@ -22,6 +23,7 @@ from actors.payment.messages import (
 )
 from actors.payment.saga import PREFIX, workflows_of
 from actors.payment.store import MIGRATIONS, SagaStore
+from actors.runtime.pauses import PAYMENT, Pauses
 from actors.runtime.service import CellContext, Service, Started, Turn
 from actors.vocabulary.operators import MIGRATE, PAUSE, RESTART, RESUME, RETRY, OperatorRules
 
@@ -33,9 +35,12 @@ class Payment(Service):
     migrations = MIGRATIONS
 
     def prepare(self, context: CellContext) -> None:
-        """Know which payments have a saga, which versions there are, and who may steer them."""
+        """Know which payments have a saga, which are paused, which versions there are, and who may steer them."""
         self._store = SagaStore(context.session)
         self._versions = sorted(workflows_of(context))
+        self._pauses: Pauses | None = context.resources.get("pauses")
+        self._turn: datetime | None = None
+        self._begun: set[str] = set()  # in that turn
         self._rules = OperatorRules(context.settings.operators.names, context.settings.operators.four_eyes)
 
     def _started(self, message: Started, turn: Turn) -> None:
@@ -43,20 +48,26 @@ class Payment(Service):
         self._store.note_versions(self._versions)
 
     def _start(self, command: StartSaga, turn: Turn) -> None:
+        if turn.now is not self._turn:
+            self._turn, self._begun = turn.now, set()
+        self._begun.add(command.order.payment_id)
         turn.send(PREFIX + command.order.payment_id, command)
 
     def _cancel(self, command: CancelSaga, turn: Turn) -> None:
         turn.send(PREFIX + command.payment_id, command)
 
     def _steer(self, command: Any, turn: Turn) -> None:
-        """An orchestrated payment's saga decides; a choreographed one is nobody's, and every service has its part."""
+        """An orchestrated payment's saga decides; a choreographed one is nobody's, and every service has its part.
+
+        An orchestrated one that has not begun, since what starts it is on its way from another cell, looks the same.
+        """
         payment_id, by, reason = command.payment_id, command.by, command.reason
         action = _ACTIONS[type(command)]
         asks = turn.envelope.sender
         error = self._rules.why_not_directly(action, by, asks)
         if error:
             turn.answer(SteeringRefused(payment_id=payment_id, action=action, error=error))
-        elif self._store.exists(payment_id):
+        elif self._has_saga(payment_id, turn):
             argument = getattr(command, _ARGUMENTS.get(action, ""), "")
             steer = SteerSaga(payment_id=payment_id, action=action, argument=argument, by=by, reason=reason, asks=asks)
             turn.send(PREFIX + payment_id, steer)
@@ -65,8 +76,23 @@ class Payment(Service):
             turn.answer(SteeringRefused(payment_id=payment_id, action=action, error=error))
         else:
             event, done = _CHOREOGRAPHED[action]
+            self._note(action, command, turn)
             turn.publish(event(payment_id=payment_id, by=by, reason=reason), flow=CHOREOGRAPHED)
             turn.answer(SagaSteered(payment_id=payment_id, action=action, done=done.format(payment_id)))
+
+    def _note(self, action: str, command: Any, turn: Turn) -> None:
+        """What starts an orchestrated payment may come next, in this very turn, and has to find what was said."""
+        if self._pauses is None:
+            return
+        if action == PAUSE:
+            by, reason = command.by, command.reason
+            self._pauses.put(PAYMENT, command.payment_id, turn, by=by, reason=reason, flow=CHOREOGRAPHED)
+        elif action == RESUME:
+            self._pauses.lift(PAYMENT, command.payment_id)
+
+    def _has_saga(self, payment_id: str, turn: Turn) -> bool:
+        """Whether it has begun: a saga's row is written at the end of its first turn."""
+        return (turn.now is self._turn and payment_id in self._begun) or self._store.exists(payment_id)
 
     handlers: ClassVar[Any] = {StartSaga: _start, CancelSaga: _cancel, Started: _started} | dict.fromkeys(
         (PauseSaga, ResumeSaga, RetrySaga, RestartSaga, MigrateSaga), _steer

@@ -82,9 +82,14 @@ def story(saga: str, lines: Iterable[Line]) -> Story | None:
     """What `saga` (`payment/<id>`) was told and said, from its payment's lines; None where part of it is missing."""
     lines = sorted(lines)
     spoken, buried = _spoken(saga, lines)
-    if not spoken:
+    told = {
+        line.envelope.message_id for line in lines if line.envelope.target == saga or line.envelope.message.by_person
+    }
+    # Not always the first: one that was paused before it had begun says first that it is resumed.
+    first = next((at for at, (cause, _) in enumerate(spoken) if cause not in told), None)
+    if first is None:
         return None
-    start, began = spoken.pop(0)
+    start, began = spoken.pop(first)
     arrived = _Arrivals(saga, spoken, buried)
     for line in lines:
         arrived.add(line)

@@ -19,7 +19,7 @@ from actors.payment.messages import (
     StepTimedOut,
 )
 from actors.payment.migration import CannotMigrate, moved
-from actors.payment.model import Decision, State
+from actors.payment.model import FORWARD, Decision, State
 from actors.payment.steering import Refused, asked_by, late_timers, steer
 from actors.payment.store import MIGRATIONS, SagaStore
 from actors.payment.versions import ENDED, BadVersion, newest, version_in
@@ -63,7 +63,11 @@ class PaymentSaga(Service):
             return  # started before
         self._route = self._workflow_of(order).route(order)
         self._is_new = True
-        self._carry_out(start(self._route, order, turn.now), turn)
+        if self._pauses and (paused := self._pauses.before_it_began(order.payment_id)):
+            self._state = State(order, FORWARD, 0, 1, paused=paused)
+            self._store.put_aside(order.payment_id, turn.envelope._replace(message=command))
+        else:
+            self._carry_out(start(self._route, order, turn.now), turn)
         turn.keep(self)
 
     def _take(self, message: Message, turn: Turn) -> None:
@@ -161,12 +165,20 @@ class PaymentSaga(Service):
             if isinstance(envelope.message, StepTimedOut):
                 ticks.append(envelope)
                 continue
-            decision = advance(self._route, self._state, envelope.message, turn.now)
-            self._carry_out(decision, turn)
+            self._carry_out(self._follow(envelope.message, turn), turn)
         for envelope in ticks:
             turn.take_up(envelope)
             late = late_timers(self._route, self._state, envelope.message)
             self._carry_out(Decision(self._state, (), late), turn)
+
+    def _follow(self, message: Message, turn: Turn) -> Decision:
+        """What comes of what was put aside: perhaps it had not even begun, and is stopped before it does."""
+        assert self._state is not None
+        if not isinstance(message, StartSaga):
+            return advance(self._route, self._state, message, turn.now)
+        if self._state.stopping:
+            return Decision(self._state)
+        return start(self._route, self._state.order, turn.now)
 
     def write_back(self, turn: Turn) -> None:
         """Store where the saga stands, once for all that happened to it in a turn."""

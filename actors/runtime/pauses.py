@@ -36,6 +36,16 @@ MIGRATIONS = (
             " at INTEGER NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID",
         ),
     ),
+    Migration(
+        "pauses",
+        2,
+        (
+            # the newest event of a payment's pauses that was heard, by the cell that published it and its number there:
+            # what comes from the dead letters is older, and says nothing any more
+            "CREATE TABLE pauses_heard (payment_id TEXT NOT NULL PRIMARY KEY, cell TEXT NOT NULL,"
+            " number INTEGER NOT NULL) WITHOUT ROWID",
+        ),
+    ),
 )
 SERVICE: Final = "service"
 RAIL: Final = "rail"
@@ -58,7 +68,7 @@ class Pauses:
         self._outboxes = outboxes
         self._services: dict[str, str] = {}  # the sentence for whoever asks
         self._waiting: frozenset[str] = frozenset()  # services whose rail is paused
-        self._payments: set[str] = set()  # choreographed ones: a saga knows by itself that it is paused
+        self._payments: set[str] = set()  # without a saga (choreographed, or not begun): that knows by itself
         self.active = False
 
     def look(self) -> None:
@@ -103,6 +113,14 @@ class Pauses:
         row = self._session.one("SELECT at, by, reason FROM pauses WHERE kind = ? AND name = ?", (kind, name))
         return sentence(name, *row) if row else ""
 
+    def before_it_began(self, payment_id: str) -> str:
+        """Since when, by whom and why a payment is paused that had no saga when it was, or ""."""
+        if payment_id not in self._payments:
+            return ""
+        sql = "SELECT at, by, reason FROM pauses WHERE kind = ? AND name = ?"
+        row = self._session.one(sql, (PAYMENT, payment_id))
+        return since(*row) if row else ""
+
     def put(self, kind: str, name: str, turn: Turn, *, by: str, reason: str, service: str = "", flow: str = "") -> None:
         """Pause it; one that is paused already keeps its first words."""
         self._session.write(
@@ -110,6 +128,19 @@ class Pauses:
             (kind, name, service, flow, micros(turn.now), by, reason),
         )
         self._changed(kind, name, add=flow == CHOREOGRAPHED)
+
+    def is_news(self, event: Envelope) -> bool:
+        """Whether nothing later was heard of this payment's pauses; from now on it is the latest."""
+        cell, _, number = event.message_id.rpartition(".")
+        known = self._session.one("SELECT cell, number FROM pauses_heard WHERE payment_id = ?", (event.payment_id,))
+        if known is not None and known[0] == cell and known[1] > int(number):
+            return False
+        self._session.write(
+            "INSERT INTO pauses_heard VALUES (?, ?, ?) ON CONFLICT (payment_id) DO UPDATE"
+            " SET cell = excluded.cell, number = excluded.number",
+            (event.payment_id, cell, int(number)),
+        )
+        return True
 
     def lift(self, kind: str, name: str) -> None:
         """It goes on."""
@@ -173,12 +204,16 @@ class PauseKeeper(Service):
         turn.answer(TargetStanding(kind=kind, name=name, paused=False, done=known))
 
     def payment_paused(self, event: PaymentPaused, turn: Turn) -> None:
-        """Nothing is done on this payment's events."""
+        """Nothing is done on this payment's events, unless it has been resumed since."""
+        if not self.pauses.is_news(turn.envelope):
+            return
         flow = turn.envelope.flow
         self.pauses.put(PAYMENT, event.payment_id, turn, by=event.by, reason=event.reason, flow=flow)
 
     def payment_resumed(self, event: PaymentResumed, turn: Turn) -> None:
-        """What waited is done, in order."""
+        """What waited is done, in order, unless it has been paused anew since."""
+        if not self.pauses.is_news(turn.envelope):
+            return
         self.pauses.lift(PAYMENT, event.payment_id)
         self.retries.go_on(turn.now, payment_id=event.payment_id)
 
@@ -201,4 +236,9 @@ def sentence(name: str, at: int, by: str, reason: str) -> str:
     >>> sentence("aml", 0, "Ada", "a new list")
     'aml is paused since 1970-01-01 00:00:00 UTC, by Ada: a new list'
     """
-    return f"{name} is paused since {moment(at):%Y-%m-%d %H:%M:%S} UTC, by {by or 'nobody named'}: {reason}"
+    return f"{name} is paused {since(at, by, reason)}"
+
+
+def since(at: int, by: str, reason: str) -> str:
+    """The same without a name."""
+    return f"since {moment(at):%Y-%m-%d %H:%M:%S} UTC, by {by or 'nobody named'}: {reason}"

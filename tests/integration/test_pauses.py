@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from actors.admin.checking import check
 from actors.admin.reading import Reading
-from actors.disbursement.messages import SubmitPayment
+from actors.disbursement.messages import StartPayment, SubmitPayment
+from actors.disbursement.store import DisbursementStore
 from actors.ledger.messages import DebitAccount, PostDebit
 from actors.messaging.message import Message
-from actors.messaging.system_messages import PauseTarget, ResumeTarget, ServicePaused, TargetStanding
-from actors.payment.messages import PauseSaga, RestartSaga, ResumeSaga, RetrySaga, SagaSteered, SteeringRefused
+from actors.messaging.system_messages import (
+    PauseTarget,
+    PaymentPaused,
+    PaymentResumed,
+    ResumeTarget,
+    ServicePaused,
+    TargetStanding,
+)
+from actors.payment.messages import (
+    PauseSaga,
+    RestartSaga,
+    ResumeSaga,
+    RetrySaga,
+    SagaSteered,
+    StartSaga,
+    SteeringRefused,
+)
+from actors.payment.replay import INCOMPLETE
 from actors.payment.workflow import WORKFLOWS
+from actors.runtime.pauses import PauseKeeper
+from actors.runtime.service import Handler, Turn
 from tests.fakes.bank import DOUBTFUL, Bank, Way, every_way
 
 CHOREOGRAPHED = Way("choreographed", "debit-first")
@@ -143,6 +163,124 @@ def test_a_paused_rail_is_left_alone_and_doubt_does_not_begin(way: Way, tmp_path
         assert bank.journal(payment_id) is None
         assert bank.status(payment_id) == "executing"
         target(bank, ResumeTarget, "rail", "rail")
+        assert bank.until_status(payment_id, "completed") == "completed"
+
+
+def claimed(bank: Bank, prefix: str = "P1") -> tuple[str, StartPayment]:
+    """A payment that was accepted, and what is still on its way to where its debtor lives."""
+    order = bank.order_of(bank.pay())
+    late = replace(order, payment_id=order.payment_id.replace("P0", prefix, 1), idempotency_key=prefix)
+    session = bank.cell.core._session
+    session.begin()
+    DisbursementStore(session).claim(late.idempotency_key, b"digest", late.payment_id, "client-1-99")
+    session.commit()
+    return late.payment_id, StartPayment(order=late)
+
+
+@pytest.mark.parametrize("paused_first", [True, False], ids=["paused first", "in one turn"])
+@pytest.mark.parametrize("cancelled", [False, True], ids=["", "cancelled"])
+def test_an_orchestrated_payment_that_was_paused_before_it_began_does_not_begin(
+    tmp_path: Path, paused_first: bool, cancelled: bool
+) -> None:
+    """Where services live apart, what starts it may still be on its way when somebody pauses it."""
+    with Bank(tmp_path, ORCHESTRATED) as bank:
+        bank.open_account()
+        payment_id, begins = claimed(bank)
+        start = ("disbursement", begins)
+        pause = ("payment", PauseSaga(payment_id=payment_id, by="Ada", reason="a look"))
+        bank.cell.post_many([pause, start] if paused_first else [start, pause], payment_id=payment_id)
+        bank.rest()
+        bank.crash()
+        bank.pass_time(3_600)
+        assert "DebitAccount" not in bank.story(payment_id)
+        assert bank.status(payment_id) == "received"
+        if cancelled:
+            bank.cancel(payment_id)
+        steer(bank, ResumeSaga, payment_id)
+        ends = "cancelled" if cancelled else "completed"
+        assert bank.until_status(payment_id, ends) == ends
+        assert (bank.journal(payment_id) is None) == cancelled
+        bank.rest()
+        reading = Reading.open(bank.data)
+        try:
+            found = check(reading, [payment_id], lambda by: None, running=False, workflows=WORKFLOWS)
+        finally:
+            reading.close()
+        assert [each.difference.kind for each in found.found] == ([INCOMPLETE] if cancelled else [])
+
+
+def test_what_was_said_just_before_a_payment_begins_counts_in_that_very_turn(tmp_path: Path) -> None:
+    """The event about it is heard later in the turn than the first command would be sent."""
+    with Bank(tmp_path, ORCHESTRATED) as bank:
+        bank.open_account()
+        (paused, first), (resumed, second) = claimed(bank, "P1"), claimed(bank, "P2")
+        steer(bank, PauseSaga, resumed)
+        for payment_id, begins, command in ((paused, first, PauseSaga), (resumed, second, ResumeSaga)):
+            said = command(payment_id=payment_id, by="Ada", reason="a look")
+            saga = (f"payment/{payment_id}", StartSaga(order=begins.order))
+            bank.cell.post_many([("payment", said), saga], payment_id=payment_id)
+            bank.rest()
+        assert "DebitAccount" not in bank.story(paused)
+        assert "DebitAccount" in bank.story(resumed)
+        steer(bank, ResumeSaga, paused)
+        bank.cell.post_many([("disbursement", first), ("disbursement", second)])  # which had begun without it
+        assert bank.until_status(paused, "completed") == bank.until_status(resumed, "completed")
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> set[type[Message]]:
+    """The events that a cell's `pauses` can't take just now."""
+    wrong: set[type[Message]] = set()
+    for event in (PaymentPaused, PaymentResumed):
+        handler = PauseKeeper.handlers[event]
+
+        def handle(keeper: PauseKeeper, message: Message, turn: Turn, handler: Handler = handler) -> None:
+            if type(message) in wrong:
+                raise RuntimeError("a cell that can't take it")
+            handler(keeper, message, turn)
+
+        monkeypatch.setitem(PauseKeeper.handlers, event, handle)
+    return wrong
+
+
+def test_a_pause_that_comes_from_the_dead_letters_after_the_resumption_is_no_pause(
+    tmp_path: Path, broken: set[type[Message]]
+) -> None:
+    """Whoever retries all dead letters must not stop what somebody else has let go on."""
+    with Bank(tmp_path, CHOREOGRAPHED) as bank:
+        bank.open_account()
+        payment_id = bank.pay(name=DOUBTFUL)
+        bank.rest()
+        broken.add(PaymentPaused)
+        steer(bank, PauseSaga, payment_id)
+        bank.pass_time(60)
+        broken.clear()
+        steer(bank, ResumeSaga, payment_id)
+        assert bank.retry_dead_letters() == 1
+        bank.rest()
+        bank.decide(payment_id, "clear")
+        assert bank.until_status(payment_id, "completed") == "completed"
+
+
+def test_a_resumption_that_comes_from_the_dead_letters_does_not_end_a_later_pause(
+    tmp_path: Path, broken: set[type[Message]]
+) -> None:
+    """It was said of the pause before."""
+    with Bank(tmp_path, CHOREOGRAPHED) as bank:
+        bank.open_account()
+        payment_id = bank.pay(name=DOUBTFUL)
+        bank.rest()
+        steer(bank, PauseSaga, payment_id)
+        broken.add(PaymentResumed)
+        steer(bank, ResumeSaga, payment_id)
+        bank.pass_time(60)
+        broken.clear()
+        steer(bank, PauseSaga, payment_id)
+        assert bank.retry_dead_letters() == 1
+        bank.decide(payment_id, "clear")
+        bank.rest()
+        assert bank.gate(payment_id) == ""
+        steer(bank, ResumeSaga, payment_id)
         assert bank.until_status(payment_id, "completed") == "completed"
 
 

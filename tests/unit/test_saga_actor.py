@@ -15,7 +15,7 @@ from actors.messaging.envelope import ORCHESTRATED
 from actors.messaging.message import Message
 from actors.messaging.system_messages import Failed
 from actors.payment.actor import Payment
-from actors.payment.messages import CancelSaga, StartSaga, StepTimedOut
+from actors.payment.messages import CancelSaga, PauseSaga, StartSaga, SteerSaga, StepTimedOut
 from actors.payment.saga import PaymentSaga, UnknownSaga, UnknownWorkflow
 from actors.payment.store import SagaStore
 from actors.payment.workflow import DEBIT_FIRST, REACTIONS
@@ -68,6 +68,17 @@ def test_payment_notes_the_versions_that_its_cell_has() -> None:
     bench = ServiceBench(Payment, **{"payment.workflows": {("debit-first", 7): DEBIT_FIRST}})
     bench.tell(Started(downtime=timedelta()))
     assert bench.session.all("SELECT workflow, version FROM saga_versions") == [("debit-first", 7)]
+
+
+def test_who_pauses_a_payment_in_the_turn_in_which_it_began_reaches_its_saga() -> None:
+    """Its row is written when the turn ends; until then nothing in the store tells that it has one."""
+    bench = ServiceBench(Payment)
+    bench.tell(StartSaga(order=an_order()), sender="disbursement")
+    turn = bench.tell(PauseSaga(payment_id="P1-00", by="Ada", reason="a look"), sender="operations")
+    assert [(target, type(message)) for target, message in turn.sent] == [("payment/P1-00", SteerSaga)]
+    bench.now += timedelta(seconds=1)
+    later = bench.tell(PauseSaga(payment_id="P1-00", by="Ada", reason="a look"), sender="operations")
+    assert not later.sent, "a turn that was given up leaves no saga"
 
 
 def test_payment_reacts_to_orchestrated_payments_alone() -> None:
