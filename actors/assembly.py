@@ -17,7 +17,7 @@ from actors.directory import log
 from actors.directory.reaction import ANY_ORDER, Reactions
 from actors.messaging import codec, system_messages
 from actors.messaging.envelope import CHOREOGRAPHED, ORCHESTRATED
-from actors.messaging.message import Message
+from actors.messaging.message import Message, Task, Tick
 from actors.runtime.core import CellCore, Hosting
 from actors.runtime.service import Service, Worker
 from actors.store.placement import Placement, establish
@@ -102,7 +102,8 @@ def hosting(settings: Settings, cell: str, where: Placement | None = None) -> Ho
         module = _module(name, room) if room and (where is None or where.hosts(cell, name)) else None
         if module is not None:
             workers.append(getattr(module, cls).for_cell(settings, cell))
-    return Hosting(services(), families(), reactions(), tuple(workers), REPLAYABLE, offers())
+    resources = {"awaited": awaited()}
+    return Hosting(services(), families(), reactions(), tuple(workers), REPLAYABLE, offers(), resources)
 
 
 def preload() -> None:
@@ -120,6 +121,32 @@ def preload() -> None:
 def handled() -> dict[str, frozenset[type[Message]]]:
     """By service, the messages that it takes."""
     return {service.name: frozenset(service.handlers) for service in services()}
+
+
+@cache
+def awaited() -> dict[str, frozenset[str]]:
+    """By a message's name, the services whose turn it is once it is said; absent where nobody can tell.
+
+    That is whoever takes it; whose worker does it; who has reported that the step it was asked for is under way. Ticks,
+    what people say, and what they are answered tell nothing of whom the payment waits for.
+    """
+    found: dict[str, frozenset[str]] = {}
+    takers = [(service.name, service) for service in services() if service.name != "operations"]
+    takers += [(parent, member) for _, member, parent in families()]
+    for name, taker in takers:
+        for kind in taker.handlers:
+            if not kind.by_person and not issubclass(kind, Tick):
+                found[kind.__name__] = found.get(kind.__name__, frozenset()) | {name}
+    for kind in codec.type_names.values():
+        home = kind.__module__.split(".")[1]
+        if issubclass(kind, Task) and home in SERVICES:
+            found[kind.__name__] = frozenset((home,))
+    workflow, definition = _module("payment", "workflow"), _module("payment", "definition")
+    for each in workflow.WORKFLOWS.values() if workflow is not None else ():
+        for part in definition.all_parts(each.steps):
+            if isinstance(part, definition.Step) and part.under_way is not None:
+                found[part.under_way.__name__] = frozenset((part.to,))
+    return found
 
 
 def must_be_served() -> None:

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Final
 from actors.messaging import codec
 from actors.messaging.codec import micros, moment
 from actors.messaging.system_messages import PaymentMigrated
+from actors.runtime.pauses import Pauses
 from actors.runtime.service import CellContext, Observed, Record, Service, Started, Turn
 from actors.tracker.messages import PaymentStalled, SweepDeadlines
-from actors.tracker.model import UNKNOWN, Patience, follow, why_stalled
+from actors.tracker.model import UNKNOWN, Patience, awaited, follow, why_stalled
 from actors.tracker.store import MIGRATIONS, Known, Overdue, TrackerStore, Writes
 from actors.vocabulary.order import PaymentOrder
 from actors.vocabulary.reason import NARRATIVE, Reason
@@ -136,11 +137,17 @@ class Tracker(Service):
         self._sweep_again(turn)
 
     def _without_paused(self, overdue: list[Overdue], turn: Turn) -> list[Overdue]:
-        """Those that somebody ought to look at: what is paused, or may wait for what is, has its time again."""
-        pauses = self._resources.get("pauses")
+        """Those that somebody ought to look at: what is paused, or waits for what is, has its time again."""
+        pauses: Pauses | None = self._resources.get("pauses")
         if not overdue or pauses is None:
             return overdue
-        waits = {each.payment_id for each in overdue if pauses.clocks_stand or pauses.has_payment(each.payment_id)}
+        by_type = self._resources.get("awaited", {})
+        waits = set()
+        for each in overdue:
+            services = awaited(each.standing, by_type) if pauses.clocks_stand else frozenset()
+            stands_still = services is None or any(pauses.stands_still(service) for service in services)
+            if stands_still or pauses.has_payment(each.payment_id):
+                waits.add(each.payment_id)
         if waits:
             self._store.postpone(waits, micros(turn.now + self._shortest))
         return [each for each in overdue if each.payment_id not in waits]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from actors.messaging import codec
-from actors.messaging.envelope import CHOREOGRAPHED, COMMAND, EVENT
+from actors.messaging.envelope import CHOREOGRAPHED, COMMAND, EVENT, TIMER
 from actors.tracker.messages import PaymentStalled
 from actors.vocabulary.reason import NARRATIVE, Reason
 
@@ -66,7 +66,7 @@ UNKNOWN: Final = Standing()
 def follow(standing: Standing, records: Iterable[Record]) -> Standing:
     """Where the payment stands after `records`, in the order of their moments; `standing` itself if nothing is new.
 
-    Lines without progress still show that the payment moves, until it has ended. A line that would lead
+    Lines without progress still show that the payment moves, until it has ended; but for ticks. A line that would lead
     backwards (a late `executing` after the end, a repeated `received`) changes no status.
     """
     status, reason, text, _, last_event, reached, moved_at, told_at = standing
@@ -76,6 +76,8 @@ def follow(standing: Standing, records: Iterable[Record]) -> Standing:
     for _, at, envelope, progress, received_by in records:
         if told_at is not None and at < told_at and not _ends_what_moves(progress, status):
             continue  # it comes late, from another cell: the story has gone on since
+        if envelope.kind == TIMER:
+            continue  # time has passed, which moves nothing by itself
         heard = standing.last_type if last is None else type(last).__name__
         if progress == "needs_attention" and _calls_for_nothing(envelope.message, status, heard):
             continue
@@ -175,6 +177,22 @@ class Patience:
         if flow == CHOREOGRAPHED and (unanswered or status != "executing"):
             return self.moving
         return self.executing
+
+
+def awaited(standing: Standing, by_type: Mapping[str, frozenset[str]]) -> frozenset[str] | None:
+    """The services whose turn it is, as far as the last message tells; None where it tells nothing.
+
+    An event is up to those whom it reached, anything else is up to whom `by_type` names for it.
+
+    >>> by_type = {"DebitAccount": frozenset({"ledger"})}
+    >>> awaited(Standing("debiting", last_type="DebitAccount", last_event="PaymentRequested"), by_type)
+    frozenset({'ledger'})
+    >>> awaited(Standing("debiting", last_type="AccountDebited", last_event="AccountDebited", reached="aml"), by_type)
+    frozenset({'aml'})
+    """
+    if standing.last_type == standing.last_event and standing.reached:
+        return frozenset(standing.reached.split(", "))
+    return by_type.get(standing.last_type)
 
 
 def why_stalled(

@@ -9,6 +9,7 @@ import pytest
 
 from actors.admin.checking import check
 from actors.admin.reading import Reading
+from actors.aml.messages import ScreenBeneficiary
 from actors.disbursement.messages import StartPayment, SubmitPayment
 from actors.disbursement.store import DisbursementStore
 from actors.ledger.messages import DebitAccount, PostDebit
@@ -29,6 +30,7 @@ from actors.payment.messages import (
     SagaSteered,
     StartSaga,
     SteeringRefused,
+    StepTimedOut,
 )
 from actors.payment.replay import INCOMPLETE
 from actors.payment.workflow import WORKFLOWS
@@ -38,6 +40,7 @@ from tests.fakes.bank import DOUBTFUL, Bank, Way, every_way
 
 CHOREOGRAPHED = Way("choreographed", "debit-first")
 ORCHESTRATED = Way("orchestrated", "debit-first")
+IMPATIENT = {"stalled_after_seconds": 30, "executing_after_seconds": 60, "sweep_seconds": 1}
 
 
 def steer(bank: Bank, command: type[Message], payment_id: str, **more: str) -> Message:
@@ -147,6 +150,47 @@ def test_a_service_that_is_not_there_is_not_paused(tmp_path: Path) -> None:
         answer = bank.cell.tell("pauses", PauseTarget(kind="service", name="tracker", by="Ada", reason="x"))
         assert isinstance(answer, TargetStanding)
         assert "there are" in answer.error
+
+
+@every_way
+def test_while_a_service_is_paused_others_payments_are_still_called_stalled(way: Way, tmp_path: Path) -> None:
+    """Who has paused the ledger must hear of what screening has forgotten."""
+    with Bank(tmp_path, way, tracker=IMPATIENT) as bank:
+        bank.open_account()
+        bank.faults.ignore("aml", ScreenBeneficiary)
+        bank.faults.ignore("payment/", StepTimedOut)  # a saga without a clock: only the tracker is left to see it
+        forgotten = bank.pay()
+        bank.rest()
+        target(bank, PauseTarget, "ledger")
+        bank.pass_time(120)
+        assert bank.status(forgotten) == "needs_attention"
+        assert {"PaymentInitiated", "PaymentRequested", "AccountDebited", "ScreenBeneficiary"} & set(
+            bank.reason(forgotten)[1].split()
+        )
+        bank.faults.mend()
+        target(bank, ResumeTarget, "ledger")
+        bank.cancel(forgotten)
+        assert bank.until_status(forgotten, "cancelled") == "cancelled"
+
+
+@every_way
+def test_what_waits_for_what_is_paused_is_not_called_stalled(way: Way, tmp_path: Path) -> None:
+    """However long: whoever has paused it knows."""
+    with Bank(tmp_path, way, tracker=IMPATIENT) as bank:
+        bank.open_account()
+        for service in ("ledger", "aml", "execution", "payment"):
+            target(bank, PauseTarget, service)
+            payment_id = bank.pay()
+            bank.pass_time(600)
+            assert bank.status(payment_id) != "needs_attention", service
+            target(bank, ResumeTarget, service)
+            assert bank.until_status(payment_id, "completed") == "completed"
+        target(bank, PauseTarget, "rail", "rail", service="execution")
+        payment_id = bank.pay()
+        bank.pass_time(600)
+        assert bank.status(payment_id) == "executing"
+        target(bank, ResumeTarget, "rail", "rail")
+        assert bank.until_status(payment_id, "completed") == "completed"
 
 
 @every_way
