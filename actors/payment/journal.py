@@ -82,13 +82,10 @@ def story(saga: str, lines: Iterable[Line]) -> Story | None:
     """What `saga` (`payment/<id>`) was told and said, from its payment's lines; None where part of it is missing."""
     lines = sorted(lines)
     spoken, buried = _spoken(saga, lines)
-    told = {
-        line.envelope.message_id for line in lines if line.envelope.target == saga or line.envelope.message.by_person
-    }
-    # Not always the first: one that was paused before it had begun says first that it is resumed.
-    first = next((at for at, (cause, _) in enumerate(spoken) if cause not in told), None)
-    if first is None:
+    if not spoken:
         return None
+    # One that was paused before it had begun says first that it is resumed.
+    first = next((at for at, (_, said) in enumerate(spoken) if not said[0].envelope.message.by_person), 0)
     start, began = spoken.pop(first)
     arrived = _Arrivals(saga, spoken, buried)
     for line in lines:

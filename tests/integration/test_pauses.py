@@ -247,7 +247,7 @@ def test_an_orchestrated_payment_that_was_paused_before_it_began_does_not_begin(
         bank.rest()
         reading = Reading.open(bank.data)
         try:
-            found = check(reading, [payment_id], lambda by: None, running=False, workflows=WORKFLOWS)
+            found = check(reading, [payment_id], lambda by: None, workflows=WORKFLOWS)
         finally:
             reading.close()
         assert [each.difference.kind for each in found.found] == ([INCOMPLETE] if cancelled else [])
