@@ -15,8 +15,8 @@ from actors.store.sqlite import ConnectionReader
 # What rules about a payment as a whole speak of; each table has its rows in the cells of one service.
 TABLES: Final = (
     "accounts", "aml_cases", "aml_screenings", "approvals", "credits", "debits", "execution_attempts", "executions",
-    "limit_checks", "limit_days", "orders", "postings", "returns", "sagas", "tracker_counts", "tracker_payments",
-    "rail.instructions",
+    "limit_checks", "limit_days", "orders", "postings", "returns", "sagas", "timers", "tracker_counts",
+    "tracker_payments", "rail.instructions",
 )  # fmt: skip
 
 

@@ -188,10 +188,12 @@ CHECKS: Final = (
                 WHERE status IN {MOVING} AND deadline IS NULL""",
             """SELECT payment_id, 'needs attention, but nobody says why' FROM tracker_payments
                 WHERE status = 'needs_attention' AND reason IS NULL AND reason_text = ''""",
-            """SELECT t.payment_id, 'held, but there is no open case, nor approval asked for' FROM tracker_payments t
+            """SELECT t.payment_id, 'held, but there is no open case, no approval asked for, and no date waited for'
+                FROM tracker_payments t
                 LEFT JOIN aml_cases c ON c.payment_id = t.payment_id AND c.status = 'open'
                 LEFT JOIN approvals a ON a.payment_id = t.payment_id AND a.status = 'open'
-                WHERE t.status = 'held' AND c.case_id IS NULL AND a.approval_id IS NULL""",
+                LEFT JOIN timers w ON w.owner = 'payment/' || t.payment_id
+                WHERE t.status = 'held' AND c.case_id IS NULL AND a.approval_id IS NULL AND w.owner IS NULL""",
         ),
     ),
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from actors.admin import verify
 from tests.fakes.bank import BLOCKED, DEPOSIT, DOUBTFUL, Bank, Way
 
 GUARDED = Way("orchestrated", "guarded")
@@ -89,6 +90,16 @@ def test_a_payment_waits_for_its_day_and_is_not_taken_for_stuck(tmp_path: Path) 
         assert (bank.status(payment_id), bank.gate(payment_id)) == ("held", "")
         bank.pass_time(2 * DAY)
         bank.until_status(payment_id, "completed")
+
+
+def test_what_waits_for_its_day_or_for_another_try_is_no_violation(tmp_path: Path) -> None:
+    """`verify` looks at every payment that is held: a date that is waited for is as good as a person who is."""
+    with bank_with(tmp_path) as bank:
+        bank.open_account(deposit=1_500)
+        dated = bank.pay(execution_date=(bank.clock.now() + timedelta(days=3)).date().isoformat())
+        bank.until_status(dated, "held")
+        bank.until_status(bank.pay(amount=1_000), "held")
+        assert verify.look(bank.data)[0] == []
 
 
 def test_a_payment_that_waits_for_its_day_can_be_cancelled(tmp_path: Path) -> None:
