@@ -74,6 +74,17 @@ def chain(reactions: Mapping[str, Reactions], name: str) -> Chain:
     return Chain(name, tuple((sources[event], event) for event in _as_met(sources, ordered)), tuple(ordered))
 
 
+def only(chain: Chain, heard: frozenset[tuple[str, str]]) -> Chain:
+    """The same chain without what these services did not hear, by service and event: the chain of one payment."""
+    met = [
+        replace(on, events=tuple(event for event in on.events if (on.service, event) in heard))
+        for on in chain.reactions
+    ]
+    reactions = tuple(on for on in met if on.events)
+    listened = {event for on in reactions for event in on.events}
+    return replace(chain, reactions=reactions, sources=tuple(each for each in chain.sources if each[1] in listened))
+
+
 def of_order(reactions: Mapping[str, Reactions], name: str) -> Iterator[tuple[str, On]]:
     """Every reaction that a choreographed payment of this order may meet."""
     for service, each in reactions.items():

@@ -83,6 +83,7 @@ class Scene:
     lines: list[Line] = field(default_factory=list)
     pools: list[Shape] = field(default_factory=list)
     explained: tuple[tuple[str, str], ...] = ()  # the legend: a kind, and what it means
+    words: tuple[str, ...] = ()  # lines of text under the picture
 
     def add(self, kind: str, x: int, y: int, width: int, height: int, **more: object) -> Shape:
         """One more shape, with an id of its own."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,7 +19,10 @@ _LEGEND: Final = ((COMMAND, "command"), (EVENT, "event, published"), (REPLY, "re
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One message of a payment; without a receiver only observers heard it."""
+    """One message of a payment; without a receiver only observers heard it.
+
+    `cause` is the id of the message it came of. `dated`: it came on a later day than the first, and its time says so.
+    """
 
     at: datetime
     kind: str
@@ -27,21 +30,41 @@ class Told:
     sender: str
     receiver: str
     undoes: bool
+    id: str = ""
+    cause: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    dated: bool = False
 
     @property
     def time(self) -> str:
-        """The time of day, to the millisecond."""
+        """The time of day (UTC), to the millisecond; of a later day its date, and no more than seconds."""
+        if self.dated:
+            return f"{self.at:%Y-%m-%d %H:%M:%S}"
         return f"{self.at:%H:%M:%S}.{self.at.microsecond // 1000:03d}"
+
+    @property
+    def words(self) -> str:
+        """What it is called, and of a wait how long it lasts."""
+        return f"{self.type} until {moment(self.data['until'])}" if "until" in self.data else self.type
 
 
 def told(timeline: Sequence[Mapping[str, Any]], undoing: frozenset[str]) -> list[Told]:
     """A timeline's messages, one for each receiver; `undoing` are the types that undo something."""
-    return [
-        Told(datetime.fromisoformat(entry["at"]), entry["kind"], entry["type"], participant(entry["sender"]),
-             participant(receiver), entry["type"] in undoing)
-        for entry in timeline
-        for receiver in (entry["receiver"].split(", ") if entry["receiver"] else [""])
-    ]  # fmt: skip
+    found: list[Told] = []
+    for entry in timeline:
+        at = datetime.fromisoformat(entry["at"])
+        first = found[0].at if found else at
+        one = Told(
+            at, entry["kind"], entry["type"], participant(entry["sender"]), "", entry["type"] in undoing,
+            entry["message_id"], entry["causation_id"] or "", entry.get("data") or {}, at.date() > first.date(),
+        )  # fmt: skip
+        found += [replace(one, receiver=participant(receiver)) for receiver in entry["receiver"].split(", ")]
+    return found
+
+
+def moment(text: str) -> str:
+    """A moment of a message's data, to the second (UTC)."""
+    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S}"
 
 
 def participant(name: str) -> str:
@@ -65,7 +88,7 @@ def as_text(title: str, messages: Sequence[Told]) -> str:
     for each in messages:
         arrow = _ARROWS.get(each.kind, "──▶")
         mark = "  ↩ undoes" if each.undoes else ""
-        lines.append(f"{each.time}  {each.sender:>{width}} {arrow} {each.receiver or '·':<{width}}  {each.type}{mark}")
+        lines.append(f"{each.time}  {each.sender:>{width}} {arrow} {each.receiver or '·':<{width}}  {each.words}{mark}")
     return "\n".join([*lines, "", "──▶ command   ╌╌▷ event   ┈┈▷ reply   · only observers heard it"])
 
 
@@ -77,7 +100,7 @@ def as_mermaid(title: str, messages: Sequence[Told]) -> str:
     for each in messages:
         arrow = "-->>" if each.kind in (EVENT, REPLY) else "->>"
         to = names[each.receiver or each.sender]
-        said = f"    {names[each.sender]}{arrow}{to}: {each.time} {each.type}"
+        said = f"    {names[each.sender]}{arrow}{to}: {each.time} {each.words}"
         lines += ["    rect rgb(253, 233, 217)", f"    {said}", "    end"] if each.undoes else [said]
     return "\n".join(lines)
 
@@ -105,7 +128,7 @@ def _message(each: Told, at: Mapping[str, int], y: int) -> Iterator[str]:
     start, end = at[each.sender], at.get(each.receiver, 0)
     dashes = _DASHES.get(each.kind, "")
     yield words(16, y + 4, each.time, FAINT, size=11)
-    label = f"↩ {each.type}" if each.undoes else each.type
+    label = f"↩ {each.words}" if each.undoes else each.words
     if not each.receiver:
         yield f'<circle cx="{start}" cy="{y}" r="4" fill="{PAPER}" stroke="{colour}"/>'
         yield words(start + 10, y + 4, label, FAINT)

@@ -27,13 +27,15 @@ _SIGN: Final = {
     s.ATTENTION_END: "!",
 }  # fmt: skip
 _DASHES: Final = {s.FLOW: "", s.MESSAGE: ' stroke-dasharray="6 4"', s.ASSOCIATION: ' stroke-dasharray="2 3"'}
+LINE: Final = 20  # between two lines of words under a picture
 FONT: Final = 'font-family="system-ui, \'DejaVu Sans\', sans-serif" font-size="12"'
 
 
 def svg(scene: Scene) -> str:
     """The whole picture, with its title above and a legend below."""
-    width = max(scene.width, 360)
-    legend, height = _legend(scene, width)
+    width = max(scene.width, 360, *(text_width(line) + 48 for line in scene.words))
+    under = [text(24, scene.height + LINE * at, words, INK) for at, words in enumerate(scene.words)]
+    legend, height = _legend(scene, width, scene.height + LINE * len(under))
     colours = {edge_of(shape) for shape in scene.shapes} | {INK, FAINT}
     parts = [*opening(scene.title, width, height), *(tip(colour) for colour in sorted(colours))]
     by_id = {shape.id: shape for shape in scene.shapes}
@@ -45,7 +47,7 @@ def svg(scene: Scene) -> str:
     lines = sorted(scene.lines, key=lambda line: not line.faint)
     parts += [part for line in lines for part in _faded(line, _line(line, by_id))]
     parts += [part for shape in order if shape.kind in s.BOUNDARY for part in _faded(shape, _shape(shape))]
-    return "\n".join([*parts, *legend, "</svg>"])
+    return "\n".join([*parts, *under, *legend, "</svg>"])
 
 
 def opening(title: str, width: int, height: int) -> list[str]:
@@ -155,10 +157,10 @@ def _pool(pool: Shape) -> Iterator[str]:
     yield text(pool.x + pool.width // 2, pool.y + 20, pool.lines[0], INK, bold=True, size=13, middle=True)
 
 
-def _legend(scene: Scene, width: int) -> tuple[list[str], int]:
+def _legend(scene: Scene, width: int, top: int) -> tuple[list[str], int]:
     """What the signs mean, in as many lines as it takes; and how far down it reaches."""
     parts: list[str] = []
-    x, y = 30, scene.height + 10
+    x, y = 30, top + 10
     for kind, words in scene.explained:
         wide = 28 + text_width(words) + 22
         if x + wide > width and x > 30:
@@ -166,7 +168,7 @@ def _legend(scene: Scene, width: int) -> tuple[list[str], int]:
         parts += _sign(kind, x, y)
         parts.append(text(x + 28, y, words, INK))
         x += wide
-    return parts, y + 20 if scene.explained else scene.height
+    return parts, y + 20 if scene.explained else top
 
 
 def _sign(kind: str, x: int, y: int) -> Iterator[str]:
