@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from actors.admin.command_line import main, sentence
+from actors.admin.command_line import sentence
 from actors.aml.messages import DecideReview, LoadWatchlist, ReviewDecided, ReviewRefused, WatchlistLoaded
 from actors.directory.messages import Replay, Subscribed, SubscriptionRefused
 from actors.disbursement.messages import (
@@ -40,43 +38,13 @@ from actors.payment.faults import BadWorkflow
 from actors.runtime.retries import Retries
 from actors.vocabulary.money import Money
 from actors.vocabulary.slots import slot_in, slot_of
-from system import process_plan
-from tests.fakes.client import FakeClient
+from tests.fakes.desk import Desk
 from tests.fakes.runtime_tables import saying
 from tests.fakes.stores import keep_payment, open_store
 
 PAYMENT = "P1-05"
 PAY = ["pay", "--debtor", "ACC-1", "--creditor", "Somebody", "--creditor-account", "TEST-OK"]
 PAY += ["--amount", "12.50", "--currency", "EUR"]
-
-
-@dataclass
-class Desk:
-    """A data directory and a fake system to run commands against."""
-
-    data: Path
-    client: FakeClient = field(default_factory=FakeClient)
-    out: str = ""
-    err: str = ""
-
-    def run(self, *line: str) -> int:
-        """Run one command line; what it wrote is in `out` and `err`."""
-        out, err = io.StringIO(), io.StringIO()
-        status = main(
-            ["--data", str(self.data), *line], process_plan, connect=self.client.connect, stdout=out, stderr=err
-        )
-        self.out, self.err = out.getvalue(), err.getvalue()
-        return status
-
-    def json(self, *line: str) -> Any:
-        """Run it with `--json`; its document."""
-        self.run(*line, "--json")
-        return json.loads(self.out)
-
-    @property
-    def asked(self) -> Any:
-        """The last message that was sent."""
-        return self.client.asked[-1][2]
 
 
 @pytest.fixture

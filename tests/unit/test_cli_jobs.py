@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from actors.admin import jobs
-from actors.admin.command_line import main
 from actors.operations.messages import (
     AddItems,
     ApproveJob,
@@ -25,8 +23,7 @@ from actors.operations.messages import (
 from actors.operations.model import DONE, Job
 from actors.operations.store import Change, OperationsStore
 from actors.store.sqlite import SqliteSession
-from system import process_plan
-from tests.fakes.client import FakeClient
+from tests.fakes.desk import Desk as PlainDesk
 from tests.fakes.stores import MICROS, keep_payment, open_store
 
 PAYMENTS = ("P1-05", "P2-06", "P3-07")
@@ -41,23 +38,8 @@ class Answered(io.StringIO):
         return True
 
 
-@dataclass
-class Desk:
-    """A data directory with three payments in doubt, and a fake system that takes every job."""
-
-    data: Path
-    client: FakeClient = field(default_factory=FakeClient)
-    out: str = ""
-    err: str = ""
-
-    def run(self, *line: str) -> int:
-        """Run one command line."""
-        out, err = io.StringIO(), io.StringIO()
-        status = main(
-            ["--data", str(self.data), *line], process_plan, connect=self.client.connect, stdout=out, stderr=err
-        )
-        self.out, self.err = out.getvalue(), err.getvalue()
-        return status
+class Desk(PlainDesk):
+    """One with three payments in doubt, and a fake system that takes every job."""
 
     def job(self, *results: str, state: str = DONE) -> None:
         """A job stands in the store, with these results for the payments."""

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from actors.admin.command_line import main
 from actors.gateway.client import NoAnswer
 from actors.messaging.system_messages import PauseTarget, ResumeTarget, ServicePaused, TargetStanding
 from actors.payment.messages import PauseSaga, RestartSaga, SagaSteered, SteeringRefused
-from system import process_plan
-from tests.fakes.client import FakeClient
+from tests.fakes.desk import Desk
 from tests.fakes.stores import keep_payment, open_store
 
 PAYMENT = "P1-05"
 WHY = ("--reason", "a look", "--by", "Ada")
-
-
-@dataclass
-class Desk:
-    """A data directory with one payment, and a fake system."""
-
-    data: Path
-    client: FakeClient = field(default_factory=FakeClient)
-    out: str = ""
-    err: str = ""
-
-    def run(self, *line: str) -> int:
-        """Run one command line."""
-        out, err = io.StringIO(), io.StringIO()
-        status = main(
-            ["--data", str(self.data), *line], process_plan, connect=self.client.connect, stdout=out, stderr=err
-        )
-        self.out, self.err = out.getvalue(), err.getvalue()
-        return status
 
 
 @pytest.fixture
