@@ -118,15 +118,16 @@ def check_stores(
     """Replay these payments, from these stores, in this process."""
     checked = Checked()
     for payment_id, journal in journals(readers, payment_ids, begun).items():
-        difference = _difference(payment_id, journal, workflows)
-        if difference is None:
+        found = difference(payment_id, journal, workflows)
+        if found is None:
             checked.replayed[journal.version] += 1
         else:
-            checked.found.append(Found(payment_id, journal.version, difference))
+            checked.found.append(Found(payment_id, journal.version, found))
     return checked
 
 
-def _difference(payment_id: str, journal: Journal, workflows: Workflows) -> Difference | None:
+def difference(payment_id: str, journal: Journal, workflows: Workflows) -> Difference | None:
+    """Where these workflows would not follow a payment's journal; None: nowhere."""
     if journal.unreadable is not None:
         return Difference(UNREADABLE, "", *journal.unreadable)
     told = story(PREFIX + payment_id, journal.lines)

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from actors.admin import verify
-from actors.admin.checking import check_stores
-from actors.admin.journals import CHUNK, Begun
+from actors.admin.checking import difference
+from actors.admin.journals import CHUNK, Begun, Journal, journals
 from actors.admin.merged import MergedReader
 from actors.execution.simulated_rail import COLUMNS, SCHEMA
+from actors.payment.definition import Step
+from actors.payment.model import EXECUTED
+from actors.payment.saga import PREFIX
 from actors.simulation import jobs, workflows
 from actors.simulation.cells import SimulatedCell
 from actors.simulation.disk import DiskReader
@@ -219,14 +222,26 @@ def _flows(
 
 
 def _journals(readers: dict[str, DiskReader]) -> Iterator[Found]:
-    """Told again what it was told, each saga says again what it said: `workflow check` raises no false alarm."""
+    """Told again what it was told, each saga says again what it said; and what was paid has done all of its steps."""
     sagas = [row[0] for reader in readers.values() for row in reader.all("SELECT payment_id FROM sagas")]
     begun = Begun.now(readers)
     for start in range(0, len(sagas), CHUNK):
-        checked = check_stores(readers, sagas[start : start + CHUNK], begun, workflows.VERSIONS)
-        for payment_id, version, (kind, after, journal, code) in checked.found:
-            said = f"{kind} after {after or 'nothing'}: its journal has {journal}, the code {code or 'nothing'}"
-            yield Found(f"its journal does not replay under {version}: {said}", payment_id)
+        for payment_id, journal in journals(readers, sagas[start : start + CHUNK], begun).items():
+            found = difference(payment_id, journal, workflows.VERSIONS)
+            if found is not None:
+                said = f"journal {found.journal}, code {found.code or 'nothing'}"
+                text = f"its journal does not replay under {journal.version}, {found.kind} after {found.after}: {said}"
+                yield Found(text, payment_id)
+            for step in _left_out(payment_id, journal):
+                yield Found(f"it was paid, and {step} was never done", payment_id)
+
+
+def _left_out(payment_id: str, journal: Journal) -> Iterator[str]:
+    if journal.state.phase in EXECUTED:
+        told = {type(line.envelope.message) for line in journal.lines if line.envelope.target == PREFIX + payment_id}
+        for step in workflows.VERSIONS[journal.version].route(journal.state.order).steps:
+            if isinstance(step, Step) and step.done not in told:
+                yield step.name
 
 
 def _postings(readers: list[DiskReader], payment_id: str) -> Counter[tuple[str, int, str, str]]:

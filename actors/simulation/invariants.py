@@ -19,6 +19,7 @@ from actors.messaging.frames import LINK, unpack_frame
 from actors.messaging.system_messages import PaymentRetried
 from actors.runtime.service import Handed, Record
 from actors.simulation.cells import SimulatedCell, Violation
+from actors.simulation.people import People
 from actors.simulation.poison import Poison
 from actors.simulation.rail import Instructed
 from actors.store.session import Row
@@ -29,6 +30,13 @@ NOT_HELD: Final = (None, VOIDED, REFUSED, NEVER_MADE)
 DEAD_LETTERS: Final = "dead-letters"
 WORKERS: Final = ("rail", "mail")  # whose answers are about one payment each
 PASSED_ON: Final = ("SteerSaga",)  # what clients say to one actor and another one does
+# What the ledger has said where a debit, or a refund's credit, stands so.
+SAID: Final = {
+    PENDING: ("AccountDebited", "CreditReserved"),
+    POSTED: ("DebitPosted", "CreditPosted", "CreditWithheld"),
+    VOIDED: ("DebitVoided", "CreditVoided"),
+}
+_SAYINGS: Final = frozenset(name for names in SAID.values() for name in names)
 ENDS: Final = ("PaymentCompleted", "PaymentReturned")
 _ROOTS: Final = frozenset((TIMER, OPERATOR))
 _OUTSIDE: Final = ("client-", "timer/")
@@ -78,9 +86,10 @@ class Invariants:
     """
 
     def __init__(
-        self, poison: Poison, where: Callable[[str, str], Rows], bank: Callable[[str], list[Instructed]]
+        self, poison: Poison, where: Callable[[str, str], Rows], bank: Callable[[str], list[Instructed]], people: People
     ) -> None:
         self._poison = poison
+        self._people = people
         self._where = where
         self._bank = bank
         self._not_its_own: list[Record] | None = None
@@ -93,6 +102,7 @@ class Invariants:
         self._retried: set[str] = set()  # payments whose dead letters a person had delivered again
         self._latest: dict[tuple[str, str, str], int] = {}
         self._debits: dict[str, tuple[str, int, str]] = {}
+        self._said: set[tuple[str, str]] = set()  # payment, and what the ledger has said of it
         self._gates: dict[str, str] = {}
         self._statuses: dict[str, str] = {}
         self._instructed: dict[str, str] = {}
@@ -172,7 +182,9 @@ class Invariants:
         if before != name and name not in known:
             self._instructed[payment_id] = name
             if before not in known or any(state != REJECTED for state in known.values()):
-                raise Violation(f"a second instruction, the first not rejected: {before}, {name}", payment_id)
+                raise Violation(
+                    f"a second instruction for one payment, the first not rejected: {before}, {name}", payment_id
+                )
         gate = self._row("execution", payment_id, EXECUTION)
         if gate is None or gate[0] == STOPPED or gate[1] != instruction.instruction_id:
             raise Violation(
@@ -190,6 +202,7 @@ class Invariants:
         screening = self._row("aml", payment_id, SCREENING)
         if screening is None or screening[0] != "cleared":
             raise Violation(f"instructed, but screened as {screening[0] if screening else 'nothing'}", payment_id)
+        self._people.instructed(payment_id)
 
     # One payment
 
@@ -240,6 +253,8 @@ class Invariants:
         self._debits[payment_id] = (state, debit[1], debit[2])
         if before is not None and before[0] == state:
             return
+        if state in SAID and not any((payment_id, name) in self._said for name in SAID[state]):
+            raise Violation(f"its debit is {state}, and nobody was told so", payment_id)
         settled_by = gate[2] if gate else ""
         known = self._bank(payment_id)
         if state == POSTED and not settled_by and all(each.executed_at is None for each in known):
@@ -314,6 +329,7 @@ class Invariants:
             logged.add(message_id)
             if not payment_id:
                 continue
+            self._people.hear(envelope)
             if payment_id not in storied:
                 storied.add(payment_id)
             elif (
@@ -325,6 +341,8 @@ class Invariants:
                 name = type(envelope.message).__name__
                 raise Violation(f"{name} names the cause {cause or 'nothing'}, which nobody recorded", payment_id)
             name = type(envelope.message).__name__
+            if name in _SAYINGS:
+                self._said.add((payment_id, name))
             if name in ENDS:
                 self._ends[f"{payment_id} {name}"] += 1
                 if self._ends[f"{payment_id} {name}"] > 1:

@@ -35,6 +35,7 @@ from actors.simulation.invariants import Invariants, Rows
 from actors.simulation.network import Network
 from actors.simulation.operators import Operators
 from actors.simulation.orders import Account, Order, OrderBook, accounts
+from actors.simulation.people import People
 from actors.simulation.poison import Poison
 from actors.simulation.rail import Bank, Instructed, RailOnTheLine
 from actors.store.placement import Placement, spread
@@ -138,11 +139,12 @@ class SimulatedWorld:
         self.faults = Faults(_source(chance), intensity=plan.intensity)
         self.poison = Poison()
         self.places = Places(plan.placement)
-        self.invariants = Invariants(self.poison, self.places.rows, self.places.instructed)
         self._digest = hashlib.blake2b(digest_size=16)
         self.network = Network(self.timeline, _source(chance), self.faults, self.record)
         self.clients = Clients(self.timeline, _source(chance), self.faults, self.network, self.places.placement)
         self._settings = _settings(chance)
+        people = People(self.places.rows, self._settings[0].approval.approvals)
+        self.invariants = Invariants(self.poison, self.places.rows, self.places.instructed, people)
         self._classes = tuple(self.poison.given_to(service) for service in assembly.services())
         self._families = tuple(
             (prefix, self.poison.given_to(member), parent) for prefix, member, parent in assembly.families()
