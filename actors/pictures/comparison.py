@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from difflib import SequenceMatcher
 from typing import Any, Final
 
-from actors.pictures.chain import Chain
+from actors.pictures.chain import Chain, Reaction
 from actors.pictures.outline import CHOICE, Part, Process, Split, Task, Wait
 
 SAME, ADDED, REMOVED, MOVED, CHANGED = "", "added", "removed", "moved", "changed"
@@ -69,6 +69,17 @@ def compare(left: Process | Chain, right: Process | Chain) -> list[Row]:
     return rows + [Row(each.name, "", REMOVED) for each in gone]
 
 
+def names(of: Process | Chain) -> list[str]:
+    """What is compared, by name, in its order."""
+    return [each.name for each in _entries(of)]
+
+
+def reaction_name(on: Reaction) -> str:
+    """What a reaction is called: who does what, and what comes of it if that is one thing."""
+    name = f"{on.service}: {on.command}"
+    return f"{name} → {on.outcomes[0]}" if len(on.outcomes) == 1 else name
+
+
 def _stood_before(gone: Entry, entry: Entry, names: Sequence[str]) -> bool:
     return entry.name in names and names.index(gone.name) < names.index(entry.name)
 
@@ -116,10 +127,9 @@ def _ways_out(process: Process) -> Iterator[Entry]:
 
 def _reactions(chain: Chain) -> Iterator[Entry]:
     for on in chain.reactions:
-        name = f"{on.service}: {on.command}"
-        if len(on.outcomes) == 1:
-            name = f"{name} → {on.outcomes[0]}"
-        yield Entry(name, "", (("on", ", ".join(sorted(on.events))), ("publishes", ", ".join(on.outcomes))))
+        yield Entry(
+            reaction_name(on), "", (("on", ", ".join(sorted(on.events))), ("publishes", ", ".join(on.outcomes)))
+        )
 
 
 def _shown(value: Any) -> str:

@@ -26,6 +26,7 @@ from actors.pictures.outline import (
 )
 from actors.pictures.scene import EVENT, GATEWAY, Point, Scene, Shape, text_width
 
+STOPPING, COMING_BACK = "before the hand-over: to stop it", "afterwards: money comes back"
 LEFT: Final = 40
 INDENT: Final = 96
 GAP: Final = 46  # between two steps, with the answer that leads from one to the other
@@ -247,7 +248,7 @@ class _Painter:
 
     def _stop(self, stop: Stop, y: int) -> int:
         on = "a person cancels" + (f", or {stop.on}" if stop.on else "")
-        block, task = self._block("before the hand-over: to stop it", on, f"{stop.command} → {stop.service}", y)
+        block, task = self._block(STOPPING, on, f"{stop.command} → {stop.service}", y)
         fork, x = self._fork(block, task)
         undo = self._scene.add(s.UNDO_THROW, x, block.y + 44, EVENT, EVENT, inside=block.id)
         self._turn(block, fork, undo, stop.stopped)
@@ -263,7 +264,7 @@ class _Painter:
         return block.y + block.height
 
     def _back(self, back: Back, y: int) -> int:
-        block, task = self._block("afterwards: money comes back", back.on, f"{back.command} → {back.service}", y)
+        block, task = self._block(COMING_BACK, back.on, f"{back.command} → {back.service}", y)
         fork, x = self._fork(block, task)
         for kind, at, said, label in (
             (s.END, 44, back.booked, "returned"),
@@ -275,7 +276,7 @@ class _Painter:
         return block.y + block.height
 
     def _called(self, back: Back, y: int) -> int:
-        block, start = self._box("afterwards: money comes back", back.on, y)
+        block, start = self._box(COMING_BACK, back.on, y)
         x, middle = start.x + EVENT + 60, start.middle[1]
         end = self._scene.add(s.ATTENTION_END, x, start.y, EVENT, EVENT, inside=block.id, label="needs attention",
                               label_at=(x + EVENT + 6, middle + 4))  # fmt: skip

@@ -15,7 +15,10 @@ INK, FAINT, PAPER, BACK, PERSON, GOOD, DOUBT = (
 _FILL: Final = {
     s.TASK: "#eef4fb", s.PIVOT: "#dbe9fa", s.UNDO: "#fdf1e7", s.PERSON: "#f3ecfb", s.NOTE: "none", s.BLOCK: "none",
 }  # fmt: skip
-_STATES: Final = {"done": "#e3f4ea", "undone": "#fdf1e7", "refused": "#fbe3e0", "here": "#fff6d6"}
+_STATES: Final = {
+    "done": "#e3f4ea", "undone": "#fdf1e7", "refused": "#fbe3e0", "here": "#fff6d6",
+    "added": "#e3f4ea", "removed": "#fbe3e0", "changed": "#fff6d6", "moved": "#e6ecfb",
+}  # fmt: skip
 _EDGE: Final = {
     s.UNDO: BACK, s.ON_UNDO: BACK, s.UNDO_THROW: BACK, s.FAILED_END: BACK, s.ON_REFUSAL: BACK, s.ON_TIMEOUT: BACK,
     s.PERSON: PERSON, s.ON_HOLD: PERSON, s.ATTENTION_END: DOUBT, s.ON_DOUBT: DOUBT, s.ON_OVERDUE: DOUBT,

@@ -195,3 +195,29 @@ def test_a_migration_that_makes_no_sense_is_refused(
     assert desk.run(*MIGRATE, *line) == status
     assert desk.err.startswith(f"paysaga: {sentence}")
     assert desk.client.asked == []
+
+
+# -- workflow diff
+
+
+def test_a_comparison_without_differences_says_so(desk: Desk) -> None:
+    """A table of equal names leaves the reader to find out."""
+    assert desk.run("workflow", "diff", "debit-first@1", "debit-first@1") == 0
+    assert desk.out == "debit-first@1 and debit-first@1: no difference\n"
+    assert desk.json("workflow", "diff", "debit-first@1", "debit-first@1")["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("format", "begins"), [("mermaid", "flowchart TD"), ("svg", "<svg"), ("text", "debit-first@1")]
+)
+def test_two_versions_are_drawn_beside_each_other(format: str, begins: str, desk: Desk) -> None:
+    """In each format on the screen, in a file, and in the document."""
+    line = ("workflow", "diff", "debit-first@1", "debit-first@2", "--format", format)
+    assert desk.run(*line) == 0
+    assert desk.out.startswith(begins)
+    assert "check-limits" in desk.out
+    file = desk.data / "diff"
+    assert desk.run(*line, "--output", str(file)) == 0
+    assert file.read_text("utf-8").startswith(begins)
+    assert desk.out == f"drew debit-first@1 and debit-first@2 into {file}\n"
+    assert desk.json(*line)["changed"] is True

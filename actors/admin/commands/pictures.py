@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actors.admin.command import DONE, FAILED, WRONG_USAGE, Command, CommandFailed, Invocation
 from actors.admin.commands.workflow import CHAIN
+from actors.admin.screen import Screen
 
 if TYPE_CHECKING:
     from actors.payment.definition import Workflow
+    from actors.pictures.comparison import Row
 
 FORMATS = ("text", "mermaid", "svg", "bpmn")  # those of `actors.pictures.drawing`, which is slow to import
 
@@ -62,21 +66,45 @@ def draw_payment(invocation: Invocation) -> int:
 def compare_workflows(invocation: Invocation) -> int:
     """Two of them side by side."""
     from actors import assembly
-    from actors.pictures import comparison
+    from actors.pictures import beside, comparison, svg
     from actors.pictures.chain import chain
     from actors.pictures.outline import outline
 
-    names = (invocation.arguments.left, invocation.arguments.right)
+    given, screen = invocation.arguments, invocation.screen
+    names = (given.left, given.right)
     found = [find(name) for name in names]
     if isinstance(found[0], str) != isinstance(found[1], str):
         raise CommandFailed("a workflow and a chain have no steps in common; name two workflows, or two chains")
-    sides = [chain(assembly.reactions(), each) if isinstance(each, str) else outline(each) for each in found]
-    rows = comparison.compare(*sides)
-    document = {"left": names[0], "right": names[1], "rows": [row.as_dict() for row in rows],
-                "changed": any(row.what for row in rows)}  # fmt: skip
-    cells = [(row.left, row.right, row.what, "; ".join(row.changes)) for row in rows]
-    invocation.screen.show(document, lambda _: invocation.screen.table((*names, "", "what differs"), cells))
+    left, right = (chain(assembly.reactions(), each) if isinstance(each, str) else outline(each) for each in found)
+    rows = comparison.compare(left, right)
+    changed = any(row.what for row in rows)
+    document = {"left": names[0], "right": names[1], "rows": [row.as_dict() for row in rows], "changed": changed}
+    if given.format == "text" and not given.output:
+        screen.show(document, lambda _: _say_rows(screen, names, rows))
+        return DONE
+    if given.format == "text":
+        text = StringIO()
+        _say_rows(Screen(text), names, rows)
+        drawing = text.getvalue().rstrip("\n")
+    elif given.format == "mermaid":
+        drawing = beside.mermaid(names, (left, right), rows)
+    else:
+        drawing = svg.svg(beside.scene(names, (left, right), rows))
+    document["diagram"] = said = drawing
+    if given.output:
+        write(Path(given.output), drawing)
+        document["output"] = given.output
+        said = f"drew {names[0]} and {names[1]} into {given.output}"
+    screen.show(document, lambda _: screen.say(said))
     return DONE
+
+
+def _say_rows(screen: Screen, names: tuple[str, str], rows: Sequence[Row]) -> None:
+    if not any(row.what for row in rows):
+        screen.say(f"{names[0]} and {names[1]}: no difference")
+        return
+    cells = [(row.left, row.right, row.what, "; ".join(row.changes)) for row in rows]
+    screen.table((*names, "", "what differs"), cells)
 
 
 def lint_workflows(invocation: Invocation) -> int:
@@ -178,6 +206,7 @@ def _one_workflow(parser: argparse.ArgumentParser) -> None:
 def _two_workflows(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("left", metavar="NAME[@VERSION]")
     parser.add_argument("right", metavar="NAME[@VERSION]", help="two workflows, or two chains")
+    _diagram_arguments(parser, FORMATS[:3])
 
 
 def _one_payment(parser: argparse.ArgumentParser) -> None:
@@ -198,6 +227,7 @@ COMMANDS: tuple[Any, ...] = (
     Command(
         name="workflow diff",
         help="two versions, two workflows or two chains side by side: steps added, removed, moved, changed",
+        details="Text is a table; mermaid and svg draw both beside each other with what differs in colour.",
         arguments=_two_workflows,
         run=compare_workflows,
     ),
