@@ -65,14 +65,14 @@ def alone(route: Route, state: State, at: int) -> State:
     branch = state.branches[at - group.start]
     return state._replace(
         step=at, attempt=branch.attempt, held=branch.held, answered=branch.outcome == DONE,
-        tries=branch.tries, waiting=branch.waiting,
+        tries=branch.tries, waiting=branch.waiting, failures=branch.failures,
     )  # fmt: skip
 
 
 def branch_of(alone: State) -> Branch:
     """The inverse of `alone`: what is to be kept of that step."""
     outcome = DONE if alone.answered else ""
-    return Branch(outcome, alone.attempt, alone.held, alone.tries, alone.waiting)
+    return Branch(outcome, alone.attempt, alone.held, alone.tries, alone.waiting, alone.failures)
 
 
 def under_way(route: Route, state: State) -> list[int]:

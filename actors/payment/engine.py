@@ -192,7 +192,7 @@ def _undo_refused(route: Route, state: State, at: int, message: Any, now: dateti
 
 def _cancel(route: Route, state: State, message: CancelSaga, now: datetime) -> Decision:
     if state.phase == FORWARD and state.step <= route.pivot and not state.stopping:
-        return ask_gate(route, state, CANCELLED, Reason(REQUESTED_BY_CUSTOMER, message.reason))
+        return _stop(route, state, CANCELLED, Reason(REQUESTED_BY_CUSTOMER, message.reason))
     being_cancelled = state.phase == COMPENSATING and state.ending == CANCELLED
     if state.stopping == CANCELLED or being_cancelled:
         return Decision(state)
@@ -213,7 +213,17 @@ def _expiry(route: Route, state: State, at: int, message: Any, now: datetime) ->
     if state.phase != FORWARD or state.step > route.pivot or state.stopping:
         return Decision(state)
     reason = Reason(TIMEOUT_AT_INSTRUCTED_AGENT, "the time for which the money may be held is up")
-    return ask_gate(route, state, REJECTED, reason)
+    return _stop(route, state, REJECTED, reason)
+
+
+def _stop(route: Route, state: State, ending: str, reason: Reason) -> Decision:
+    """Ask the gate; but for a payment that the bank has rejected and that waits for another try.
+
+    The gate would say that it has been handed over, as it has. Its proof is there, and nothing is out.
+    """
+    if _waits_after_rejection(route, state):
+        return undo(route, state, state.step - 1, reason, ending)
+    return ask_gate(route, state, ending, reason)
 
 
 def _gate_closed(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:

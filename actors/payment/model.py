@@ -40,6 +40,7 @@ class Branch(NamedTuple):
     held: bool = False
     tries: int = 1
     waiting: str = ""
+    failures: int = 0
 
 
 class State(NamedTuple):
@@ -51,7 +52,8 @@ class State(NamedTuple):
     `branches` are the steps that are under way together (`step` is the first of them); `tries` is the number under
     which the step's command is sent; while `waiting`, nothing is out until that moment (ISO 8601), or until a
     `PERSON` says so; `paused` says since when, by whom and why the payment is held. A payment that was restarted from
-    an earlier step had `reached` this one before; 0 where it is there again.
+    an earlier step had `reached` this one before; 0 where it is there again. `failures` is how often the step's command
+    has ended in the dead letters; `numbers` are those, other than 1, under which earlier steps were sent last.
     """
 
     order: PaymentOrder
@@ -71,6 +73,8 @@ class State(NamedTuple):
     waiting: str = ""
     paused: str = ""
     reached: int = 0
+    failures: int = 0
+    numbers: tuple[tuple[str, int], ...] = ()
 
 
 class Decision(NamedTuple):

@@ -8,8 +8,10 @@ from typing import Any, Final
 from actors.messaging.message import Event, Message
 from actors.payment.clocks import (
     NO_TIMER,
+    alone,
     clock_stopped,
     clocks,
+    command_of,
     silence,
     undoing_of,
     waiting_timer,
@@ -43,13 +45,32 @@ def enter(route: Route, state: State, at: int, now: datetime, events: Events = (
     if timers is None:
         return _begin(route, state, at, now, events)
     order = state.order
-    after = _fresh(state, at) if state.return_id or state.reached else State(order, FORWARD, at, 1)
     step: Any = route.steps[at]
-    return Decision(after, ((step.to, step.command(order)),), timers, events)
+    if state.return_id or state.reached or state.numbers or state.tries > 1:
+        fresh = _fresh(route, state, at)
+        return Decision(fresh, ((step.to, command_of(step, fresh)),), timers, events)
+    return Decision(State(order, FORWARD, at, 1), ((step.to, step.command(order)),), timers, events)
 
 
-def _fresh(state: State, at: int) -> State:
+def numbered(route: Route, state: State) -> tuple[tuple[str, int], ...]:
+    """The numbers, other than 1, under which steps were sent last, with those that are in hand.
+
+    A payment that is restarted sends its earlier steps under these: an earlier number would be answered with a refusal
+    that is past.
+    """
+    numbers = dict(state.numbers)
+    for at, branch in enumerate(state.branches, state.step):
+        if branch.tries > 1:
+            numbers[route.steps[at].name] = branch.tries
+    if state.tries > 1:
+        numbers[route.steps[state.step].name] = state.tries
+    return tuple(numbers.items())
+
+
+def _fresh(route: Route, state: State, at: int) -> State:
     after = State(state.order, FORWARD, at, 1)
+    if numbers := numbered(route, state):
+        after = after._replace(numbers=numbers, tries=dict(numbers).get(route.steps[at].name, 1))
     if state.return_id:
         after = after._replace(return_id=state.return_id, return_reason=state.return_reason)
     if state.reached > at:
@@ -66,15 +87,22 @@ def _begin(route: Route, state: State, at: int, now: datetime, events: Events) -
         moment = step.moment(order, now)
         if moment is None:
             return enter(route, state, at + 1, now, events)
-        waiting = _fresh(state, at)._replace(waiting=moment.isoformat())
+        waiting = _fresh(route, state, at)._replace(waiting=moment.isoformat())
         why = Reason(NARRATIVE, f"{step.name}: until {moment:%Y-%m-%d %H:%M} UTC")
         told = (*events, postponed(waiting, step.name, moment, why))
         return Decision(waiting, (), (waiting_timer(step.name, waiting),), told)
     group = route.groups[at]
     assert group is not None
     steps: Any = route.steps[group.start : group.stop]
-    begun = _fresh(state, at)._replace(branches=(Branch(),) * len(steps))
-    return Decision(begun, tuple((each.to, each.command(order)) for each in steps), clocks(route, begun), events)
+    fresh = _fresh(route, state, at)
+    numbers = dict(fresh.numbers)
+    branches = tuple(Branch(tries=numbers.get(each.name, 1)) for each in steps)
+    begun = fresh._replace(branches=branches, tries=1)
+    sends = tuple(
+        (each.to, command_of(each, alone(route, begun, at + number)) if numbers else each.command(order))
+        for number, each in enumerate(steps)
+    )
+    return Decision(begun, sends, clocks(route, begun), events)
 
 
 def postponed(state: State, step: str, until: datetime, reason: Reason) -> Event:

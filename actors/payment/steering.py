@@ -17,7 +17,6 @@ from actors.payment.clocks import (
     branch_key,
     branch_of,
     clocks,
-    command_of,
     outstanding,
     silence,
     under_way,
@@ -108,7 +107,7 @@ def retry(route: Route, state: State, command: SteerSaga, now: datetime) -> Stee
             raise Refused(f"{payment_id} waits at {route.steps[at].name} until {each.waiting}: that can't be hastened")
         if each.held and not each.stopping:
             continue
-        anew = each._replace(attempt=1, waiting="")
+        anew = each._replace(attempt=1, waiting="", failures=0)
         out = outstanding(route, anew)
         if out is None:
             continue
@@ -155,10 +154,6 @@ def restart(route: Route, state: State, command: SteerSaga, now: datetime) -> St
     if _in_doubt(route, state):
         raise Refused(f"{payment_id} is in doubt: retry asks the bank, settle says what you know")
     begun = enter(route, state._replace(reached=max(last, state.reached)), at, now)
-    step: Any = route.steps[at]
-    if at == standing and state.tries > 1 and begun.sends:  # its earlier tries would be answered as before
-        once_more = begun.state._replace(tries=state.tries)
-        begun = begun._replace(state=once_more, sends=((step.to, command_of(step, once_more)),))
     forgotten = silence(route, state) if state.branches else ()
     return Steered(begun._replace(timers=(*forgotten, *begun.timers)), f"{payment_id} goes on from {wanted}")
 

@@ -57,6 +57,7 @@ MIGRATIONS: Final = (
 _PLAIN: Final = 4  # order, phase, step, attempt; what follows is stored only where it is not the default
 _DEFAULTS: Final = tuple(State._field_defaults.values())
 _BRANCHES: Final = State._fields.index("branches") - _PLAIN
+_NUMBERS: Final = State._fields.index("numbers") - _PLAIN
 
 codec.register(StartSaga)
 
@@ -155,8 +156,11 @@ def _packed(state: State) -> list[Any]:
 def _unpacked(values: list[Any]) -> list[Any]:
     """What was stored before a field was there is shorter, and has the field's default."""
     fields: list[Any] = [
-        Reason(*value) if isinstance(value, list) and at != _BRANCHES else value for at, value in enumerate(values)
+        Reason(*value) if isinstance(value, list) and at not in (_BRANCHES, _NUMBERS) else value
+        for at, value in enumerate(values)
     ]
     if len(fields) > _BRANCHES:
         fields[_BRANCHES] = tuple(Branch(*branch) for branch in fields[_BRANCHES])
+    if len(fields) > _NUMBERS:
+        fields[_NUMBERS] = tuple((name, number) for name, number in fields[_NUMBERS])
     return fields

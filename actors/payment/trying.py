@@ -60,8 +60,10 @@ def failed(route: Route, state: State, failed: Failed, now: datetime) -> Decisio
     if state.held:
         return Decision(state)
     if state.step < route.pivot:
-        # It was never answered: the same number is still good, and every try under it counts.
-        later = _follow(of.on_failure, of.name, state, now, reason, tried=state.attempt)
+        # It was never answered: the same number is still good. What was sent again for silence's sake is no such try.
+        failures = state.failures + 1
+        again = state._replace(failures=failures, attempt=0)
+        later = _follow(of.on_failure, of.name, again, now, reason, tried=failures)
         if later is not None:
             return _told(route, later, reason)
         return undo(route, state, state.step, reason, REJECTED, unanswered=True)

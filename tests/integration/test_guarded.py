@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,9 @@ from typing import Any
 import pytest
 
 from actors.admin import verify
-from tests.fakes.bank import BLOCKED, DEPOSIT, DOUBTFUL, Bank, Way
+from actors.execution.simulated_rail import journal_path
+from actors.payment.messages import RestartSaga
+from tests.fakes.bank import BLOCKED, CELL, DEPOSIT, DOUBTFUL, Bank, Way
 
 GUARDED = Way("orchestrated", "guarded")
 DAY = 86_400.0
@@ -183,3 +187,47 @@ def test_a_doubtful_beneficiary_and_a_large_amount_are_two_decisions(tmp_path: P
         bank.approve(payment_id, "anna")
         bank.approve(payment_id, "bert")
         bank.until_status(payment_id, "completed")
+
+
+def test_a_payment_that_waits_to_be_handed_over_again_can_be_cancelled(tmp_path: Path) -> None:
+    """The bank has proven that it did not pay: the customer need not wait for another try, nor for a late refusal."""
+    with bank_with(tmp_path) as bank:
+        bank.open_account()
+        payment_id = bank.pay("TEST-REJECT-ONCE-AM04")
+        bank.until_status(payment_id, "held")
+        bank.crash()
+        bank.cancel(payment_id)
+        bank.until_status(payment_id, "cancelled")
+        bank.pass_time(DAY)
+        assert bank.status(payment_id) == "cancelled"
+        assert bank.balance() == (DEPOSIT, 0)
+        assert bank.story(payment_id).count("ExecutePayment") == 1
+
+
+def test_a_bank_that_rejects_and_then_executes_before_the_next_try_is_paid_once(tmp_path: Path) -> None:
+    """Nothing is instructed again; who restarts the payment has the bank asked, and its word completes it."""
+    with bank_with(tmp_path) as bank:
+        bank.open_account()
+        payment_id = bank.pay("TEST-REJECT-ONCE-AM04")
+        bank.until_status(payment_id, "held")
+        executes_after_all(bank, payment_id)
+        bank.rail_says(payment_id, "executed")
+        assert bank.status(payment_id) == "needs_attention"
+        bank.pass_time(DAY)
+        assert bank.story(payment_id).count("SubmitInstruction") == 1
+        restart = RestartSaga(payment_id=payment_id, step="execute-payment", by="Ada", reason="what does it say now?")
+        bank.post("payment", restart, payment_id)
+        bank.until_status(payment_id, "completed")
+        bank.pass_time(DAY)
+        assert bank.story(payment_id).count("SubmitInstruction") == 1
+        assert bank.journal(payment_id) == ("executed", 1, True)
+        assert bank.balance() == (DEPOSIT - 1_000, 0)
+
+
+def executes_after_all(bank: Bank, payment_id: str) -> None:
+    """The rail's own journal says so from now on."""
+    with contextlib.closing(sqlite3.connect(journal_path(bank.data, CELL))) as journal:
+        journal.execute(
+            "UPDATE instructions SET state = 'executed', executed_at = received_at WHERE payment_id = ?", (payment_id,)
+        )
+        journal.commit()
