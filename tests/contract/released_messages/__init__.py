@@ -163,8 +163,8 @@ def _sample(stored: str, type_: str, data: bytes) -> Sample:
 
 def meaning(value: Any) -> Any:
     """A decoded value as JSON that says every field by name."""
-    if isinstance(value, Envelope):
-        return {"": "Envelope", **{name: meaning(field) for name, field in value._asdict().items()}}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):  # an envelope, a branch of a saga
+        return {"": type(value).__name__, **{name: meaning(field) for name, field in value._asdict().items()}}
     if dataclasses.is_dataclass(value):
         fields = {each.name: meaning(getattr(value, each.name)) for each in dataclasses.fields(value)}
         return {"": type(value).__name__, **fields}
@@ -188,6 +188,9 @@ def still_means(now: Any, then: Any) -> bool:
     """Whether what is read now says all that was meant then; fields that came later don't count."""
     if isinstance(then, dict) and isinstance(now, dict):
         return all(key in now and still_means(now[key], value) for key, value in then.items())
+    if isinstance(then, list) and isinstance(now, dict):  # a named tuple, of which once no names were kept
+        fields = [value for name, value in now.items() if name]
+        return len(fields) >= len(then) and all(map(still_means, fields, then))
     if isinstance(then, list) and isinstance(now, list):
         return len(now) == len(then) and all(map(still_means, now, then))
     return bool(now == then)
