@@ -43,6 +43,13 @@ class Branch(NamedTuple):
     failures: int = 0
 
 
+class Numbered(NamedTuple):
+    """The number under which a step was sent last."""
+
+    step: str
+    number: int
+
+
 class State(NamedTuple):
     """Where one payment stands. `step` is the index of the step whose command or compensation is out.
 
@@ -74,7 +81,7 @@ class State(NamedTuple):
     paused: str = ""
     reached: int = 0
     failures: int = 0
-    numbers: tuple[tuple[str, int], ...] = ()
+    numbers: tuple[Numbered, ...] = ()
 
 
 class Decision(NamedTuple):

@@ -30,6 +30,7 @@ from actors.payment.model import (
     UNDONE,
     Branch,
     Decision,
+    Numbered,
     State,
 )
 from actors.payment.route import BRANCH
@@ -52,7 +53,7 @@ def enter(route: Route, state: State, at: int, now: datetime, events: Events = (
     return Decision(State(order, FORWARD, at, 1), ((step.to, step.command(order)),), timers, events)
 
 
-def numbered(route: Route, state: State) -> tuple[tuple[str, int], ...]:
+def numbered(route: Route, state: State) -> tuple[Numbered, ...]:
     """The numbers, other than 1, under which steps were sent last, with those that are in hand.
 
     A payment that is restarted sends its earlier steps under these: an earlier number would be answered with a refusal
@@ -64,7 +65,7 @@ def numbered(route: Route, state: State) -> tuple[tuple[str, int], ...]:
             numbers[route.steps[at].name] = branch.tries
     if state.tries > 1:
         numbers[route.steps[state.step].name] = state.tries
-    return tuple(numbers.items())
+    return tuple(Numbered(*each) for each in numbers.items())
 
 
 def _fresh(route: Route, state: State, at: int) -> State:

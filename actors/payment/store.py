@@ -9,7 +9,7 @@ from typing import Any, Final
 from actors.messaging import codec
 from actors.messaging.envelope import Envelope
 from actors.payment.messages import StartSaga
-from actors.payment.model import Branch, State
+from actors.payment.model import Branch, Numbered, State
 from actors.store.session import Migration, Session
 from actors.vocabulary.reason import Reason
 
@@ -162,5 +162,5 @@ def _unpacked(values: list[Any]) -> list[Any]:
     if len(fields) > _BRANCHES:
         fields[_BRANCHES] = tuple(Branch(*branch) for branch in fields[_BRANCHES])
     if len(fields) > _NUMBERS:
-        fields[_NUMBERS] = tuple((name, number) for name, number in fields[_NUMBERS])
+        fields[_NUMBERS] = tuple(Numbered(*each) for each in fields[_NUMBERS])
     return fields
