@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from actors.directory import log
 from actors.directory.reaction import ANY_ORDER, Reactions
-from actors.messaging import codec, system_messages
+from actors.messaging import codec
+from actors.messaging.discovery import register_messages
 from actors.messaging.envelope import CHOREOGRAPHED, ORCHESTRATED
 from actors.messaging.message import Message, Task, Tick
 from actors.runtime.core import CellCore, Hosting
@@ -34,11 +35,7 @@ REPLAYABLE: Final = ("tracker", "replication", "notification")
 
 def load_messages() -> None:
     """Make every message class known to the codec."""
-    codec.register_module(system_messages)
-    for name in (*SERVICES, "directory"):
-        module = _module(name, "messages")  # no other room defines any, and a command that reads needs no more
-        if module is not None:
-            codec.register_module(module)
+    register_messages()
 
 
 def services() -> tuple[type[Service], ...]:

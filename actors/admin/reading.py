@@ -91,13 +91,13 @@ class Reading:
 
     def payment(self, payment_id: str) -> dict[str, Any] | None:
         """One payment with its timeline, or None."""
-        from actors.assembly import load_messages
         from actors.directory import queries
+        from actors.messaging.discovery import register_messages
 
         payment = self.payment_without_timeline(payment_id)
         if payment is None:
             return None
-        load_messages()
+        register_messages()
         timeline = self._each(lambda reader: queries.timeline(reader, payment_id))
         return payment | {"timeline": sorted(timeline, key=lambda entry: str(entry["at"]))}
 

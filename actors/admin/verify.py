@@ -256,7 +256,7 @@ def look_at(
     With `now`, payments whose deadline has long passed are found too. `heads` are the ends of the cells' seals as
     noted outside. Where not every cell hosts every service (`whole`), a payment is looked at in all of them as one.
     """
-    from actors.assembly import load_messages
+    from actors.messaging.discovery import register_messages
 
     counted: Counter[str] = Counter()
     found: list[Found] = []
@@ -272,7 +272,7 @@ def look_at(
         return [*_ledger(reader, counted), *_in_cell(reader, counted, now, unsettled)]
 
     def payments_apart() -> list[Found]:
-        load_messages()
+        register_messages()
         merged = MergedReader(readers)
         _add_newer_tables(merged)
         return payments(merged, between(cells))
@@ -380,10 +380,10 @@ def _pages(data: Path, counted: dict[str, int]) -> list[Found]:
 
 def _recorded(reader: Reader, payment_id: str, message_id: str) -> bool:
     """Whether a payment's own timeline has the message, older than the lines that were read."""
-    from actors.assembly import load_messages
     from actors.directory import log
+    from actors.messaging.discovery import register_messages
 
-    load_messages()
+    register_messages()
     return any(record.envelope.message_id == message_id for record in log.timeline(reader, payment_id))
 
 
@@ -412,10 +412,10 @@ def _across(readers: Iterable[Reader], counted: Counter[str]) -> Iterator[Found]
 
 def _under_way(reader: Reader) -> set[str]:
     """Payments whose start waits in a link to another cell, for a further try, or among the dead letters."""
-    from actors.assembly import load_messages
     from actors.messaging.codec import CannotDecode, envelope_from, unpack
+    from actors.messaging.discovery import register_messages
 
-    load_messages()
+    register_messages()
     found = set()
     for table in ("links_out", "parked", "dead_letters"):
         for (packed,) in reader.all(f"SELECT envelope FROM {table}"):

@@ -24,8 +24,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from actors import logs
-
 KEY_FILE_VARIABLE: Final = "PAYSAGA_KEY_FILE"
 PR_SET_PDEATHSIG: Final = 1
 LOG_BYTES: Final = 32 << 20  # of a process's log; the one before is kept, too
@@ -125,6 +123,8 @@ def enter(data: Path, name: str, parent: int | None = None) -> None:
     if parent is not None:
         die_with(parent)
     log_to(data / "logs" / f"{name}.log")
+    from actors import logs  # slow: commands look at processes too, and log nothing
+
     logs.set_up(*_log_settings(data))
     record(data, name)
 
