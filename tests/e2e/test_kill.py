@@ -21,6 +21,7 @@ SLOW_RAIL = {
     "execution.query_after_seconds": "4.5",
     "execution.doubt_after_seconds": "9",
 }
+QUICK_DOUBT = {"execution.query_after_seconds": "2", "execution.doubt_after_seconds": "9"}  # a silent bank's payments
 EXECUTING = 500
 VICTIMS = {  # of each topology, in the order in which they are killed
     "embedded": ("cell-0", "cell-0", "cell-0", "cell-0"),
@@ -83,7 +84,7 @@ def test_a_file_is_paid_while_cells_are_killed(data: Path, tmp_path: Path, topol
 def test_without_aml_payments_wait_and_the_others_go_on(data: Path, tmp_path: Path) -> None:
     """A service that lives apart dies alone: its payments are late, not lost, and nobody else is started again."""
     orders = OrderFile.write(tmp_path / "orders.csv", LINES)
-    with Installation(data, topology="isolated") as system:
+    with Installation(data, QUICK_DOUBT, topology="isolated") as system:
         open_accounts(system)
         before = system.pids()
         submit = system.begin("submit", str(orders.path), "--wait", "--timeout", "300", "--json")
