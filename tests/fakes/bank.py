@@ -370,6 +370,10 @@ class Bank:
         rows = self.cell.ask("SELECT start FROM orders WHERE payment_id = ?", payment_id)
         return order_in(rows[0][0])
 
+    def key_of(self, payment_id: str) -> str:
+        """The key of the payment's order."""
+        return str(self.cell.ask("SELECT idempotency_key FROM claims WHERE payment_id = ?", payment_id)[0][0])
+
     def rail_says(self, payment_id: str, verdict: str, code: str = "", return_id: str = "") -> None:
         """The rail speaks of a payment's instruction, whatever its journal says."""
         reason = Reason(code, "so says the bank") if code else None
@@ -416,3 +420,27 @@ class Bank:
         dues = [core._timers.next_due, core._retries.next_due]
         dues += [thread._worker.due(now) for thread in core._outboxes.workers.values()]
         return min((due for due in dues if due is not None), default=None)
+
+
+def one_word_is_believed(bank: Bank, payment_id: str) -> str:
+    """Everything that must hold of the payment in the end, whichever word was heard first; which one that was.
+
+    The bank has paid, once. Either that is what was heard first: it is booked, once, and nobody need look. Or its
+    rejection was: the money is back, nothing is booked, and a person is told that the bank says otherwise now.
+    """
+    bank.until_status(payment_id, "completed", "needs_attention")
+    bank.rest()
+    believed, told = bank.gate(payment_id), bank.story(payment_id)
+    state, _, executed = bank.journal(payment_id) or ("", 0, False)
+    assert (state, executed) == ("executed", True)
+    lines = [line for line in bank.postings_by_key() if line[0] == bank.key_of(payment_id)]
+    if believed == "executed":
+        assert (bank.status(payment_id), bank.debit(payment_id)) == ("completed", "posted")
+        assert len(lines) == 2
+        assert "ExecutionContradicted" not in told
+    else:
+        assert believed == "rejected"
+        assert (bank.status(payment_id), bank.debit(payment_id)) == ("needs_attention", "voided")
+        assert lines == []
+        assert told.count("ExecutionContradicted") == 1
+    return believed
