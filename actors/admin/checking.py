@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import multiprocessing
 import os
 from collections import Counter
@@ -11,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from actors.admin.backup import SETTINGS
 from actors.admin.journals import CHUNK, Begun, Journal, journals, with_sagas
 from actors.admin.reading import Reading
 from actors.payment.journal import story
@@ -18,6 +21,7 @@ from actors.payment.replay import INCOMPLETE, NOT_REPLAYED, UNREADABLE, Differen
 from actors.payment.saga import PREFIX
 from actors.payment.versions import Version
 from actors.store.sqlite import ConnectionReader
+from config.settings import EFFECTIVE
 
 WORTH_A_PROCESS: Final = 3_000  # payments; for fewer the start of a process takes longer than it saves
 
@@ -81,7 +85,8 @@ def check(
     if processes > 1 and workflows is None:
         parts: Iterable[Checked] = _in_processes(reading.data, chunks, begun, processes)
     else:
-        parts = (check_stores(reading.readers, chunk, begun, workflows or _shipped()) for chunk in chunks)
+        workflows = workflows or as_configured(reading.data)
+        parts = (check_stores(reading.readers, chunk, begun, workflows) for chunk in chunks)
     for part in parts:
         checked.add(part)
         moved(part.replayed.total() + len(part.found))
@@ -105,11 +110,11 @@ def _begin(data: str, begun: Begun) -> None:
     from actors.assembly import load_messages
 
     load_messages()
-    _mine.update(reading=Reading.open(Path(data)), begun=begun)
+    _mine.update(reading=Reading.open(Path(data)), begun=begun, workflows=as_configured(Path(data)))
 
 
 def _check_part(chunk: Sequence[str]) -> Checked:
-    return check_stores(_mine["reading"].readers, chunk, _mine["begun"], _shipped())
+    return check_stores(_mine["reading"].readers, chunk, _mine["begun"], _mine["workflows"])
 
 
 def check_stores(
@@ -136,7 +141,13 @@ def difference(payment_id: str, journal: Journal, workflows: Workflows) -> Diffe
     return replay(workflows, journal.state.order, told, journal.state, under_way=journal.under_way)
 
 
-def _shipped() -> Workflows:
+def as_configured(data: Path) -> Workflows:
+    """The program's workflows, with the waits as the system in this directory or backup was last configured."""
     from actors.payment.workflow import WORKFLOWS
 
-    return WORKFLOWS
+    factor = 1.0
+    for place in (data / EFFECTIVE, data / SETTINGS):
+        with contextlib.suppress(OSError, ValueError, LookupError):
+            factor = float(json.loads(place.read_bytes())["payment"]["timeout_factor"])
+            break
+    return {name: workflow.scaled(factor) for name, workflow in WORKFLOWS.items()}

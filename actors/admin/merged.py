@@ -20,6 +20,11 @@ TABLES: Final = (
 )  # fmt: skip
 
 
+# What waits behind a message that is tried again has no moment either, but the first of them has.
+_KEPT: Final = """SELECT conversation FROM parked
+    WHERE due IS NULL AND seq IN (SELECT min(seq) FROM parked GROUP BY actor, conversation)"""
+
+
 class MergedReader(ConnectionReader):
     """A `Reader` over the rows of several cells, as they were when it was made."""
 
@@ -61,6 +66,16 @@ def between(cells: Mapping[str, Reader]) -> set[str]:
         for peer, number, packed in reader.all("SELECT peer, number, envelope FROM links_out"):
             if number > taken.get((cell, peer), 0):
                 found |= _payments_in(packed)
+    return found
+
+
+def kept_back(cells: Iterable[Reader]) -> set[str]:
+    """Payments of which a message waits until somebody resumes what is paused: what services know differs, rightly."""
+    found: set[str] = set()
+    for reader in cells:
+        found |= {row[0] for row in reader.all(_KEPT)}
+        if reader.one("SELECT 1 FROM sqlite_master WHERE name = 'saga_inbox'"):
+            found |= {row[0] for row in reader.all("SELECT DISTINCT payment_id FROM saga_inbox")}
     return found
 
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from actors.admin.merged import MergedReader, between
+from actors.admin.merged import MergedReader, between, kept_back
 from actors.admin.reading import Reading, cells_of
 from actors.messaging.codec import CannotDecode
 from actors.store.head import head_path, read_head
@@ -54,7 +54,7 @@ class Check(NamedTuple):
     """One thing that must hold: what it looks at is counted by `number`, its exceptions are found by `sql`.
 
     `sql` yields payment id and sentence; tables of the rail's journal are `rail.…`. `always`: it holds in all cells
-    together at every moment, also for a payment of which something is on its way between them.
+    together at every moment, also for a payment of which something is on its way between them or kept back by a pause.
     """
 
     name: str
@@ -268,19 +268,19 @@ def look_at(
             found.append(_unreadable(what, error))
             counted[PAGES] += 1
 
-    def payments(reader: Reader, unsettled: Set[str] = frozenset()) -> list[Found]:
+    def payments(reader: Reader, unsettled: Set[str]) -> list[Found]:
         return [*_ledger(reader, counted), *_in_cell(reader, counted, now, unsettled)]
 
     def payments_apart() -> list[Found]:
         register_messages()
         merged = MergedReader(readers)
         _add_newer_tables(merged)
-        return payments(merged, between(cells))
+        return payments(merged, between(cells) | kept_back(readers))
 
     readers = list(cells.values())
     if whole:
         for cell, reader in cells.items():
-            look_into(f"the store of {cell}", lambda reader=reader: payments(reader))  # type: ignore[misc]
+            look_into(f"the store of {cell}", lambda reader=reader: payments(reader, kept_back([reader])))  # type: ignore[misc]
     else:
         look_into("a store", payments_apart)
     look_into("a store", lambda: _tree(readers, counted))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.admin import verify
 from actors.admin.checking import check
 from actors.admin.reading import Reading
 from actors.aml.messages import ScreenBeneficiary
@@ -385,3 +386,24 @@ def test_an_orchestrated_payment_is_restarted_and_a_choreographed_one_has_no_ste
         for payment_id in (held, other):
             bank.decide(payment_id, "clear")
             assert bank.until_status(payment_id, "completed") == "completed"
+
+
+def test_what_is_kept_back_is_no_violation(tmp_path: Path) -> None:
+    """The ledger has posted, and Disbursement is not told so yet: that was wanted, and excuses no other payment."""
+    with Bank(tmp_path, CHOREOGRAPHED) as bank:
+        bank.open_account()
+        payment_id, other = bank.pay("TEST-LATE-3"), bank.pay()
+        bank.rest()
+        target(bank, PauseTarget, "disbursement")
+        bank.pass_time(5)
+        assert (bank.debit(payment_id), bank.status(payment_id)) == ("posted", "executing")
+        assert verify.look(bank.data)[0] == []
+        bank.cell.core._session.begin()
+        bank.cell.core._session.write("UPDATE tracker_payments SET status = 'executing' WHERE payment_id = ?", (other,))
+        bank.cell.core._session.commit()
+        assert {found.payment_id for found in verify.look(bank.data)[0]} == {other}
+        bank.cell.core._session.begin()
+        bank.cell.core._session.write("UPDATE tracker_payments SET status = 'completed' WHERE payment_id = ?", (other,))
+        bank.cell.core._session.commit()
+        target(bank, ResumeTarget, "disbursement")
+        assert bank.until_status(payment_id, "completed") == "completed"

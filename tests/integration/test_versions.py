@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.admin.backup import SETTINGS
 from actors.admin.checking import check
 from actors.admin.reading import Reading
 from actors.payment import saga as sagas
@@ -14,6 +15,7 @@ from actors.payment.messages import MigrateSaga, SagaSteered, SteeringRefused
 from actors.payment.stanzas import SCREEN
 from actors.payment.versions import Version, lacking, needed
 from actors.payment.workflow import APPROVE, DEBIT, EXECUTE, LIMITS, POST, WORKFLOWS, payment
+from config.settings import EFFECTIVE
 from tests.fakes.bank import DOUBTFUL, Bank, Way
 
 WAY = Way("orchestrated", "debit-first")
@@ -125,6 +127,26 @@ def test_the_journals_of_moved_refused_and_plain_payments_replay_as_they_were(
         assert {each.difference.journal for each in differing} == {"DebitAccount to ledger"}
     finally:
         reading.close()
+
+
+@pytest.mark.parametrize("place", [EFFECTIVE, SETTINGS])
+def test_journals_replay_with_the_waits_that_were_configured(place: str, tmp_path: Path) -> None:
+    """Where everything may take longer, so do waits before a further try; a backup knows that, too."""
+    slow = {"payment": {"timeout_factor": 6}, "disbursement": {"workflow": "guarded"}}
+    with Bank(tmp_path, WAY, **slow) as bank:
+        bank.open_account(deposit=500)
+        payment_id = bank.pay()  # there is no money for it yet
+        bank.rest()
+        assert "PaymentPostponed" in bank.story(payment_id)
+        reading = Reading.open(bank.data)
+        try:
+            assert len(check(reading, [payment_id], lambda by: None).differing) == 1
+            (tmp_path / "run").mkdir(exist_ok=True)
+            (tmp_path / place).write_text(bank.cell.settings.model_dump_json())
+            assert check(reading, [payment_id], lambda by: None).found == []
+        finally:
+            reading.close()
+        bank.cancel(payment_id)
 
 
 def test_a_version_is_needed_while_a_payment_under_way_runs_it(
