@@ -152,8 +152,11 @@ def _overdue(route: Route, state: State, at: int, message: Any, now: datetime) -
 
 
 def _under_way(route: Route, state: State, at: int, message: Any, now: datetime) -> Decision:
-    """Progress. After a resend it is proof that the service has the command and will speak: no further resend."""
-    if state.attempt < 2 or state.stopping or not _awaited(state, at):
+    """Progress. After a resend it is proof that the service has the command and will speak: no further resend.
+
+    What is held for a person keeps the review's clock: if the service fails now, nobody else would call anybody.
+    """
+    if state.attempt < 2 or state.held or state.stopping or not _awaited(state, at):
         return Decision(state)
     return Decision(state._replace(attempt=0), (), NO_TIMER)
 

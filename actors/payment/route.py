@@ -137,9 +137,15 @@ class Route:
             if message is None:
                 continue
             if message in roles:
-                raise BadWorkflow(f"{self._called}: {message.__name__} is both {roles[message][0]} and {role}")
+                one, other = self._told(*roles[message]), self._told(role, at)
+                raise BadWorkflow(f"{self._called}: {message.__name__} is both {one} and {other}")
             roles[message] = role, at
         return roles
+
+    def _told(self, role: str, at: int) -> str:
+        """A role as the definition has it."""
+        plain = role.removeprefix(BRANCH)
+        return f"`{plain}` of {self.steps[at].name}" if plain in STEP_ROLES else f"`{plain}`"
 
 
 Line = tuple[tuple[Stage, str], ...]

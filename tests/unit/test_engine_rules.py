@@ -17,6 +17,7 @@ from actors.payment.model import FORWARD, State
 from actors.payment.workflow import DEBIT_FIRST, EXECUTE, SCREEN_FIRST, payment, seconds
 from actors.vocabulary.reason import Reason
 from tests.fakes import payment_answers as answers
+from tests.fakes.made_up import a_pivot, words
 from tests.fakes.workflow_script import NOW, WorkflowScript, an_order
 
 ROUTE = DEBIT_FIRST.routes()[0]
@@ -101,3 +102,13 @@ def test_a_step_without_compensation_is_passed_over_when_undoing() -> None:
         script.unanswered.clear()
         script.time_passes()
     script.ends("rejected", "AB06")
+
+
+def test_what_is_held_for_a_person_keeps_the_reviews_clock_whatever_else_is_said() -> None:
+    """Found by chance: progress took the clock away, the service failed, and nobody was ever called."""
+    script = WorkflowScript(payment("held", version=1, steps=(a_pivot("pay"),)), an_order())
+    said = words("pay")
+    asked = script.expect(said.Do, to="service-pay")
+    asked.reply(said.Held(), said.Submitted())
+    asked.fails()
+    script.time_passes().needs_attention(words="nobody had decided")

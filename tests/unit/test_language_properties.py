@@ -18,6 +18,7 @@ from actors.payment.definition import (
     Choice,
     Fact,
     NextWindow,
+    Policy,
     Step,
     StopAndUndo,
     Together,
@@ -28,8 +29,8 @@ from actors.payment.definition import (
     all_parts,
 )
 from actors.payment.engine import advance, send_now
-from actors.payment.messages import CancelSaga
-from actors.payment.model import CANCELLED, COMPLETED, FORWARD, HALTED, PERSON, REJECTED, State
+from actors.payment.messages import CancelSaga, PaymentPostponed
+from actors.payment.model import CANCELLED, COMPENSATING, COMPLETED, FORWARD, HALTED, PERSON, REJECTED, State
 from actors.payment.workflow import payment
 from tests.fakes import payment_answers as answers
 from tests.fakes.made_up import a_last_step, a_pivot, a_step, words
@@ -108,6 +109,7 @@ class Play:
         self.story: list[tuple[str, str, Any]] = []  # (what, step, more)
         self.open: list[tuple[str, str, Message]] = []  # commands without an outcome
         self.said: list[Message] = []
+        self.ended_by: set[str] = set()  # the step whose refusal has the payment undone
         self._note()
 
     # -- what may happen
@@ -144,7 +146,10 @@ class Play:
             return
         if kind == "failed":
             del self.open[at]
+            before = len(self.script.events)
             self.tell(Failed(failed_message_id="m", failed_type=type(command).__name__, cause="x"))
+            if any(isinstance(event, PaymentPostponed) for event in self.script.events[before:]):
+                self.story.append(("put off", step, getattr(command, "attempt", 1)))
             return
         said = words(step)
         why = answers.NO_FUNDS.reason
@@ -162,7 +167,10 @@ class Play:
             del self.open[at]
             verdict = "undone" if what == "undo" else "refused" if kind == "refused" else "done"
             self.story.append((verdict, step, attempt))
+        forward = self.script.state.phase == FORWARD
         self.tell(told)
+        if forward and kind == "refused" and self.script.state.phase in (COMPENSATING, REJECTED):
+            self.ended_by.add(step)
 
     def tell(self, message: Message) -> None:
         """The saga hears it."""
@@ -215,6 +223,7 @@ class Play:
             assert state.phase == HALTED or state.attention, f"silently stuck: {state}"
         for at, (what, step, number) in enumerate(story):
             if what == "undo":
+                assert step not in self.ended_by, f"{step} was refused, so there is nothing to undo"
                 assert ("done", pivot, 1) not in [(w, s, 1) for w, s, _ in story[:at]], "undone after the pivot"
                 assert self.steps[step] < self.route.pivot
                 assert ("undone", step, 1) not in story[:at], "undone twice"
@@ -225,8 +234,20 @@ class Play:
                 if number > 1:
                     assert ("refused", step, number - 1) in story[:at], "tried again without a refusal"
                 assert not any(said == "undo" for said, _, _ in story[:at]), "forward after undoing began"
+        self._no_more_tries_than_allowed()
         if state.phase in (REJECTED, CANCELLED):
             self._all_undone(pivot)
+
+    def _no_more_tries_than_allowed(self) -> None:
+        """A refusal gives the next number, and a failure the same one again, as often as the policy says."""
+        for what, name, number in self.story:
+            step: Any = self.route.steps[self.steps[name]] if name in self.steps else None
+            if what == "do":
+                policy = step.on_reason.get("AM04", StopAndUndo())
+                assert isinstance(policy, CallPerson) or number <= 1 + tries(policy), f"{name} is tried as {number}"
+            if what == "put off":
+                again = self.story.count((what, name, number))
+                assert again <= tries(step.on_failure), f"{name} failed and was sent again {again} times"
 
     def _all_undone(self, pivot: str) -> None:
         undone = [step for what, step, _ in self.story if what == "undone"]
@@ -251,6 +272,11 @@ class Play:
         return group.start if group else at
 
 
+def tries(policy: Policy) -> int:
+    """How many further tries it allows by itself."""
+    return policy.tries if isinstance(policy, TryLater | NextWindow) else 0
+
+
 def kept(state: State) -> State:
     """The state as it comes back from its row."""
     unusual = store._unusual(state)
@@ -264,6 +290,30 @@ def test_nothing_forbidden_comes_of_any_workflow(workflow: Workflow, remittance:
     play = Play(workflow, remittance)
     for happening in happenings:
         play.happens(*happening)
+    play.finish()
+    play.check()
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    workflow=workflows(), remittance=st.sampled_from("0123"), which=st.integers(0, 20),
+    answer=st.sampled_from(["refused", "failed"]),
+)  # fmt: skip
+def test_a_service_that_never_does_its_step_is_tried_as_often_as_allowed_and_no_more(
+    workflow: Workflow, remittance: str, which: int, answer: str
+) -> None:
+    """Chance alone hardly ever refuses the same step four times."""
+    play = Play(workflow, remittance)
+    steps = [step.name for step in play.route.steps if isinstance(step, Step)]
+    stubborn = steps[which % len(steps)]
+    for _ in range(60):
+        at = next((at for at, (what, step, _) in enumerate(play.open) if (what, step) == ("do", stubborn)), None)
+        if at is not None:
+            play.answer(at, answer, "AM04")
+        elif play.open:
+            play.answer(0, "good", "")
+        elif play.script.timers:
+            play.happens("time", 0, "")
     play.finish()
     play.check()
 

@@ -37,8 +37,12 @@ def test_the_shipped_workflows_are_served() -> None:
         (DEBIT, {"refused": None}, "debit-account: no step expects DebitRefused"),
         (DEBIT, {"undo_refused": None}, "undoing debit-account: no step expects VoidRefused"),
         (EXECUTE, {"in_doubt": None}, "execute-payment: no step expects ExecutionInDoubt"),
-        (POST, {"done": BeneficiaryHeld}, "BeneficiaryHeld is both waits_for_person and done"),
-        (LIMITS, {"done": StopRefused}, "StopRefused is both done and gate_refused"),
+        (
+            POST,
+            {"done": BeneficiaryHeld},
+            "BeneficiaryHeld is both `waits_for_person` of screen-beneficiary and `done` of post-debit",
+        ),
+        (LIMITS, {"done": StopRefused}, "StopRefused is both `done` of check-limits and `gate_refused`"),
     ],
 )
 def test_a_step_that_does_not_fit_is_refused(step: Any, changes: dict[str, Any], sentence: str) -> None:
