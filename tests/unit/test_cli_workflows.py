@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,17 +12,21 @@ from actors import assembly
 from actors.payment import queries
 from actors.payment import workflow as workflows
 from actors.payment.workflow import DEBIT, EXECUTE, LIMITS, POST, SCREEN, WORKFLOWS, payment
+from actors.pictures import lint
 from config.settings import EMBEDDED, read_settings, write_effective
+from tests.fakes.desk import Desk
 from tests.fakes.stores import keep_saga, open_store
-from tests.unit.test_cli_commands import Desk
-from tests.unit.test_cli_commands import desk as an_empty_desk
 
 OLD, NEW = ("debit-first", 1), ("debit-first", 2)
 CHECKED = payment("debit-first", version=2, steps=(DEBIT, SCREEN, LIMITS, EXECUTE, POST))
 MIGRATE = ("workflow", "migrate", "--from", "debit-first@1", "--to")
 NOTHING = "nothing: it can be removed once nothing new starts with it"
 
-empty_desk = an_empty_desk
+
+@pytest.fixture
+def empty_desk(tmp_path: Path) -> Desk:
+    """A desk over an empty data directory."""
+    return Desk(tmp_path)
 
 
 @pytest.fixture
@@ -221,3 +227,19 @@ def test_two_versions_are_drawn_beside_each_other(format: str, begins: str, desk
     assert file.read_text("utf-8").startswith(begins)
     assert desk.out == f"drew debit-first@1 and debit-first@2 into {file}\n"
     assert desk.json(*line)["changed"] is True
+
+
+# -- workflow lint
+
+
+def test_the_same_finding_in_several_cases_takes_one_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that only one flow has would fill a screen; `--json` has every case."""
+    shipped = lint.shipped()
+    changed = replace(shipped, workflows=(CHECKED, *(each for each in shipped.workflows if each.name != "debit-first")))
+    monkeypatch.setattr(lint, "shipped", lambda: changed)
+    assert desk.run("workflow", "lint") == 1
+    (line,) = [line for line in desk.out.splitlines() if "limits is asked to do CheckLimits" in line]
+    assert line.split("  ")[:2] == ["flows differ", "debit-first: everything is done"]
+    assert "choreographed, it is not (and so in 8 more cases; --json has them all)" in line
+    findings = desk.json("workflow", "lint")["findings"]
+    assert len([each for each in findings if "limits is asked to do CheckLimits" in each["sentence"]]) == 9

@@ -12,7 +12,7 @@ from actors.directory.reaction import On, Reactions
 from actors.disbursement.messages import EndPayment
 from actors.execution.messages import ExecutionRejected
 from actors.ledger.messages import AccountDebited, DebitAccount, DebitVoided, PostDebit, VoidDebit
-from actors.payment.workflow import DEBIT_FIRST, LIMITS
+from actors.payment.workflow import DEBIT_FIRST, GUARDED, LIMITS
 from actors.pictures import lint
 from actors.pictures.lint import Finding, System
 
@@ -57,8 +57,9 @@ def test_a_newer_version_beside_the_one_that_the_chain_is_may_differ() -> None:
 
 def test_an_event_that_nobody_reacts_to_is_found() -> None:
     """It was published for somebody."""
-    findings = found(rewired("disbursement", leave=(DebitVoided, EndPayment)), lint.UNHEARD)
-    assert [finding.about for finding in findings] == ["DebitVoided"]
+    (finding,) = found(rewired("disbursement", leave=(DebitVoided, EndPayment)), lint.UNHEARD)
+    assert finding.about == "DebitVoided"
+    assert finding.sentence.startswith("ledger publishes it and nobody reacts; if that is meant, say why in `unheard`")
 
 
 def test_an_event_that_says_why_nobody_reacts_is_let_be() -> None:
@@ -71,15 +72,19 @@ def test_an_event_that_says_why_nobody_reacts_is_let_be() -> None:
 def test_a_reaction_that_nobody_triggers_is_found() -> None:
     """It waits for ever."""
     silent = replace(SHIPPED, published=SHIPPED.published - {BeneficiaryCleared})
-    abouts = [finding.about for finding in found(silent, lint.UNTRIGGERED)]
-    assert "execution: BeneficiaryCleared → ExecutePayment" in abouts
+    said = {finding.about: finding.sentence for finding in found(silent, lint.UNTRIGGERED)}
+    sentence = said["execution: BeneficiaryCleared → ExecutePayment"]
+    assert sentence == "nobody publishes BeneficiaryCleared (order of steps: refund)"  # the last of those that listen
 
 
 def test_a_circle_is_found() -> None:
     """A payment that goes round for ever costs more than one that stops."""
     round_trip = rewired("ledger", add=On(BeneficiaryCleared, DebitAccount, lambda event: None))
-    (finding,) = found(round_trip, lint.CIRCLE)
-    assert finding.sentence.endswith("AccountDebited → BeneficiaryCleared → AccountDebited")
+    (finding,) = lint.lint(round_trip)  # and nothing else: what never ends can't be compared
+    assert (finding.rule, finding.about) == (lint.CIRCLE, "debit-first, choreographed")
+    assert finding.sentence == (
+        "a payment could go round for ever: AccountDebited → BeneficiaryCleared → AccountDebited"
+    )
 
 
 def test_a_debit_that_nothing_voids_is_found_in_a_chain() -> None:
@@ -96,10 +101,25 @@ def test_a_debit_that_nothing_voids_is_found_in_a_chain() -> None:
     assert findings[0].about == "debit-first, choreographed: execute-payment: ExecutionRejected"
 
 
+def test_a_debit_that_nothing_voids_is_found_where_the_payment_never_ends_either() -> None:
+    """One reaction taken out: the money stays held, and nobody says that the payment is over."""
+    first, *_ = found(rewired("ledger", leave=(ExecutionRejected, VoidDebit)), lint.NOT_UNDONE)
+    assert first.about == "debit-first, choreographed: execute-payment: ExecutionRejected"
+    assert first.sentence == ("what DebitAccount holds stays held: no VoidDebit follows when the payment is undone")
+
+
 def test_a_debit_that_nothing_voids_is_found_in_a_workflow() -> None:
     """A step that holds money says how it is given back."""
     bare = replace(DEBIT_FIRST.steps[0], compensation=None, undone=None, undo_refused=None)
     careless = replace(DEBIT_FIRST, name="careless", steps=(bare, *DEBIT_FIRST.steps[1:]))
+    findings = found(replace(SHIPPED, workflows=(*SHIPPED.workflows, careless)), lint.NOT_UNDONE)
+    assert [finding.about for finding in findings] == ["careless@1: debit-account"]
+
+
+def test_what_is_wrong_on_every_route_is_told_once() -> None:
+    """A choice makes two routes of the same step."""
+    bare = replace(GUARDED.steps[0], compensation=None, undone=None, undo_refused=None)
+    careless = replace(GUARDED, name="careless", steps=(bare, *GUARDED.steps[1:]))
     findings = found(replace(SHIPPED, workflows=(*SHIPPED.workflows, careless)), lint.NOT_UNDONE)
     assert [finding.about for finding in findings] == ["careless@1: debit-account"]
 
@@ -111,6 +131,8 @@ def test_a_debit_that_nothing_voids_is_found_in_a_workflow() -> None:
 def test_a_difference_between_the_flows_is_found(service: str, leave: tuple[type, type]) -> None:
     """The same payment must come to the same end, whichever way it goes."""
     findings = found(rewired(service, leave=leave), lint.DIFFERENT)
+    sentence = "orchestrated it ends with PaymentRejected, choreographed with nothing"
+    assert sentence in {finding.sentence for finding in findings}
     assert any(finding.about == "debit-first: execute-payment: ExecutionRejected" for finding in findings)
 
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from actors.admin.command import DONE, FAILED, WRONG_USAGE, Command, CommandFailed, Invocation
 from actors.admin.commands.workflow import CHAIN
 from actors.admin.screen import Screen
+from actors.vocabulary.counts import counted
 
 if TYPE_CHECKING:
     from actors.payment.definition import Workflow
     from actors.pictures.comparison import Row
+    from actors.pictures.lint import Finding
 
 FORMATS = ("text", "mermaid", "svg", "bpmn")  # those of `actors.pictures.drawing`, which is slow to import
 
@@ -116,12 +118,28 @@ def lint_workflows(invocation: Invocation) -> int:
 
     def render(_: Any) -> None:
         if findings:
-            invocation.screen.table(("rule", "where", "what"), findings)
+            invocation.screen.table(("rule", "where", "what"), _together(findings))
         else:
             invocation.screen.say("nothing found: no loose ends, no circles, and both flows do the same")
 
     invocation.screen.show(document, render)
     return FAILED if findings else DONE
+
+
+def _together(findings: Sequence[Finding]) -> list[tuple[str, str, str]]:
+    """One line for the same finding in several places; --json has each."""
+    places: dict[tuple[str, str, str], list[str]] = {}
+    for rule, about, sentence in findings:
+        of, _, place = about.partition(": ")
+        places.setdefault((rule, of, sentence), []).append(place)
+    return [
+        (rule, f"{of}: {found[0]}" if found[0] else of, sentence + (f" ({_others(found)})" if len(found) > 1 else ""))
+        for (rule, of, sentence), found in places.items()
+    ]
+
+
+def _others(places: list[str]) -> str:
+    return f"and so in {counted(len(places) - 1, 'more case')}; --json has them all"
 
 
 def diagram(name: str, format: str) -> str:
