@@ -47,6 +47,7 @@ class Operations(Service):
         self._store = OperationsStore(context.session)
         self._rules = OperatorRules(settings.names, settings.four_eyes)
         self._per_second = settings.items_per_second
+        self._pause = model.pause(settings.items_per_second)
         self._known: dict[str, list[Asked]] | None = None
         self._changes: dict[tuple[str, str], Change] = {}
         self._worked_at: datetime | None = None
@@ -186,7 +187,7 @@ class Operations(Service):
         for job in jobs:
             self._take_on(job, share, turn)
         if jobs or self._asked:
-            turn.timer(_TIMER, model.TICK, WorkOff())
+            turn.timer(_TIMER, self._pause, WorkOff())
 
     def _take_on(self, job: Job, share: int, turn: Turn) -> None:
         payments = self._store.next_items(job, share) if share else []
@@ -270,7 +271,7 @@ class Operations(Service):
         if message.downtime:
             self._store.prolong(message.downtime // _MICROSECOND)
         if self._store.running() or self._asked:
-            turn.timer(_TIMER, model.TICK, WorkOff())
+            turn.timer(_TIMER, self._pause, WorkOff())
 
     handlers: ClassVar[Any] = dict.fromkeys(ANSWERS, hear) | {
         StartJob: start,

@@ -183,6 +183,17 @@ def moved(job: Job, wanted: str, by: str, rules: OperatorRules) -> str:
     return wanted
 
 
+def pause(per_second: float) -> timedelta:
+    """How long after a tick the next one comes: at a pace of few a second each takes on one, less often.
+
+    At least once in `PATIENCE`, since ticks also see who has not answered.
+
+    >>> pause(2000), pause(2)
+    (datetime.timedelta(microseconds=50000), datetime.timedelta(microseconds=500000))
+    """
+    return max(TICK, min(PATIENCE, timedelta(seconds=min(1 / per_second, 3600))))
+
+
 def portion(per_second: float, since: timedelta, asked: int) -> int:
     """How many items a tick takes on, so long after the one before, with so many unanswered.
 

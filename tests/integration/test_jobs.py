@@ -132,6 +132,17 @@ def test_a_job_stops_while_it_is_paused_and_never_begins_what_was_left_when_it_i
         assert "it can't be resumed" in refused(bank, ResumeJob(job_id=JOB))
 
 
+def test_a_pace_of_few_payments_a_second_is_kept(tmp_path: Path) -> None:
+    """Who asks for two a second has a reason: twenty would be ten times what was allowed."""
+    with Bank(tmp_path, ORCHESTRATED, operators={"items_per_second": 2}) as bank:
+        bank.open_account()
+        told(bank, opened(bank, "pause", held(bank, 12)))
+        bank.pass_time(3)
+        assert 4 <= results(bank)["done"] <= 8
+        bank.pass_time(5)
+        assert results(bank)["done"] == 12
+
+
 def test_what_takes_two_people_waits_for_the_second_and_can_t_be_had_in_another_way(tmp_path: Path) -> None:
     """Four eyes: nobody approves what they have asked for, and no client gets round it."""
     with Bank(tmp_path, ORCHESTRATED, operators={"four_eyes": ("settle",), "names": ("Ada", "Bob")}) as bank:
