@@ -112,6 +112,31 @@ def test_without_a_data_directory_nothing_is_said_of_who_needs_what(empty_desk: 
     assert {each["removable"] for each in empty_desk.json("workflow", "list")["workflows"]} == {None}
 
 
+# -- workflow check
+
+
+@pytest.mark.parametrize("name", ["debit-frist", "guarded@9"])
+def test_a_mistyped_name_is_no_check_that_passes(name: str, desk: Desk) -> None:
+    """A pipeline would go on for years."""
+    assert desk.run("workflow", "check", name) == 1
+    assert desk.err == f"paysaga: neither a payment nor this program has {name}; workflow list shows what there is\n"
+
+
+def test_a_workflow_that_nobody_has_run_yet_is_said_to_be(desk: Desk) -> None:
+    """Nothing could differ."""
+    assert desk.run("workflow", "check", "guarded@1") == 0
+    assert desk.out == "no payment runs guarded@1\n"
+
+
+def test_a_journal_of_which_part_is_missing_is_called_neither_the_same_nor_different(desk: Desk) -> None:
+    """These sagas have no lines in any log."""
+    assert desk.run("workflow", "check", "debit-first@1") == 0
+    found = desk.json("workflow", "check", "debit-first@1")
+    assert (found["same"], found["replayed"], found["differences"]) == (True, [], [])
+    assert {each["kind"] for each in found["not_replayed"]} == {"incomplete journal"}
+    assert len(found["not_replayed"]) == 4
+
+
 # -- workflow show
 
 

@@ -29,6 +29,8 @@ def check_workflows(invocation: Invocation) -> int:
     load_messages()
     with invocation.reading() as reading:
         ids = payments(reading, name, version, given.limit)
+        if not ids:
+            _must_be_known(given.name, name, version)
         with screen.progress("payments replayed", len(ids)) as moved:
             checked = check(reading, ids, moved)
     document = _document(checked)
@@ -165,7 +167,8 @@ def _draw(invocation: Invocation, checked: Checked) -> None:
         for version in sorted(totals)
     ]
     columns = ("workflow", ">payments", ">the same", ">differ", ">not replayed")
-    screen.table(columns, rows, empty="there is no orchestrated payment yet")
+    name = invocation.arguments.name
+    screen.table(columns, rows, empty=f"no payment runs {name}" if name else "there is no orchestrated payment yet")
     for title, found in (("would behave differently", checked.differing), ("not replayed", checked.not_replayed)):
         if not found:
             continue
@@ -186,6 +189,18 @@ def _sentence(found: Found) -> str:
     kind, after, journal, code = found.difference
     where = f"after {after}: " if after else f"{kind}: "
     return where + (f"journal {journal}, code {code}" if code else journal)
+
+
+def _must_be_known(text: str | None, name: str | None, version: int | None) -> None:
+    """A name mistyped in a pipeline must not pass for one that nobody runs.
+
+    Raises:
+        CommandFailed: the program has no such workflow, or version, either.
+    """
+    from actors.payment.workflow import WORKFLOWS
+
+    if name is not None and not any(name == known and version in (None, number) for known, number in WORKFLOWS):
+        raise CommandFailed(f"neither a payment nor this program has {text}; workflow list shows what there is")
 
 
 def _chosen(text: str | None) -> tuple[str | None, int | None]:
