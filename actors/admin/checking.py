@@ -137,7 +137,7 @@ def difference(payment_id: str, journal: Journal, workflows: Workflows) -> Diffe
         return Difference(UNREADABLE, "", *journal.unreadable)
     told = story(PREFIX + payment_id, journal.lines)
     if told is None:
-        return Difference(INCOMPLETE, "", "its beginning, or a cause, is missing", "")
+        return Difference(INCOMPLETE, "", "a cause is missing", "")
     return replay(workflows, journal.state.order, told, journal.state, under_way=journal.under_way)
 
 

@@ -64,36 +64,44 @@ class Wish(NamedTuple):
     behind: int
 
 
-class Story(NamedTuple):
-    """What a saga began with and all that it was told after that.
+class Start(NamedTuple):
+    """When a saga began, and what it said then; its number is 0 unless the payment was paused before that."""
 
-    Messages of one channel arrived in this order. `wishes` are kept by their number: each made the saga say something,
-    if only to the person.
+    number: int
+    at: datetime
+    said: tuple[Said, ...]
+
+
+class Story(NamedTuple):
+    """All that a saga was told, and what it said because of it.
+
+    `start` is None where it has said nothing at its start, being paused. Messages of one channel arrived in this order.
+    `wishes` are kept by their number: each made the saga say something, if only to the person.
     """
 
-    began_at: datetime
-    began: tuple[Said, ...]
+    start: Start | None
     channels: tuple[tuple[Told, ...], ...]
     wishes: Mapping[int, Wish]
-    speaking: int  # messages that made the saga speak
+    speaking: int  # messages that made the saga speak, its start with them
 
 
 def story(saga: str, lines: Iterable[Line]) -> Story | None:
-    """What `saga` (`payment/<id>`) was told and said, from its payment's lines; None where part of it is missing."""
+    """What `saga` (`payment/<id>`) was told and said, from its payment's lines; None where a cause is missing."""
     lines = sorted(lines)
     spoken, buried = _spoken(saga, lines)
-    if not spoken:
-        return None
-    # One that was paused before it had begun says first that it is resumed.
-    first = next((at for at, (_, said) in enumerate(spoken) if not said[0].envelope.message.by_person), 0)
-    start, began = spoken.pop(first)
     arrived = _Arrivals(saga, spoken, buried)
     for line in lines:
         arrived.add(line)
-    if start in arrived.known or any(cause not in arrived.known for cause, _ in spoken):
+    # What starts a saga is no line of its own: the event that asked for the payment says the same.
+    unknown = [number for number, (cause, _) in enumerate(spoken) if cause not in arrived.known]
+    if len(unknown) > 1:
         return None
+    start = None
+    for number in unknown:
+        said = spoken[number][1]
+        start = Start(number, said[0].place[0], _said(said))
     channels = tuple(tuple(channel) for channel in arrived.channels)
-    return Story(began[0].place[0], _said(began), channels, arrived.wishes, len(spoken))
+    return Story(start, channels, arrived.wishes, len(spoken))
 
 
 Spoken = tuple[str, list[Line]]  # a cause, and what was said because of it in one go

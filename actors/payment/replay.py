@@ -18,9 +18,18 @@ from actors.messaging.system_messages import PaymentMigrated
 from actors.payment.definition import Route, Workflow
 from actors.payment.engine import advance, start
 from actors.payment.journal import Said, Story, Told
-from actors.payment.messages import CancelSaga, MigrateSaga, PauseSaga, RestartSaga, ResumeSaga, RetrySaga, SteerSaga
+from actors.payment.messages import (
+    CancelSaga,
+    MigrateSaga,
+    PauseSaga,
+    RestartSaga,
+    ResumeSaga,
+    RetrySaga,
+    StartSaga,
+    SteerSaga,
+)
 from actors.payment.migration import moved
-from actors.payment.model import Decision, State
+from actors.payment.model import FORWARD, Decision, State
 from actors.payment.steering import Refused, steer
 from actors.payment.versions import Version, version_in
 from actors.vocabulary.operators import PAUSE, RESTART, RESUME, RETRY
@@ -72,12 +81,14 @@ def replay(
     for needed in (version, *(Version(event.workflow, event.version) for event in migrations)):
         if needed not in workflows:
             return Difference(NO_VERSION, "", str(needed), "")
-    route = workflows[version].route(order)
-    decision = start(route, order, story.began_at)
-    found = _compare("its start", story.began, decision)
-    if found is not None:
-        return found
-    return _Orders(workflows, story, stored, under_way=under_way).difference(decision.state, route)
+    route, orders = workflows[version].route(order), _Orders(workflows, story, stored, under_way=under_way)
+    if story.start is None and not _may_not_have_begun(story, stored):
+        return Difference(INCOMPLETE, "", "its beginning is missing", "")
+    if story.start is None or story.start.number:
+        return orders.difference(_before_it_begins(order, route, story, stored))
+    decision = start(route, order, story.start.at)
+    found = _compare("its start", story.start.said, decision)
+    return found or orders.difference(_Point(decision.state, route, spoken=1))
 
 
 class _Point(NamedTuple):
@@ -101,9 +112,9 @@ class _Orders:
         self._found: Difference | None = None
         self._furthest = (-1, 0)
 
-    def difference(self, state: State, route: Route) -> Difference | None:
+    def difference(self, begin: _Point) -> Difference | None:
         """None: there is such an order."""
-        points = [_Point(state, route, heads=(0,) * len(self._story.channels))]
+        points = [begin._replace(heads=(0,) * len(self._story.channels))]
         known: set[tuple[Any, ...]] = set()
         for _ in range(MOST_STEPS):
             if not points:
@@ -188,6 +199,8 @@ class _Orders:
 
     def _decided(self, point: _Point, told: Told) -> tuple[Route, Decision]:
         state, route = point.state, point.route
+        if isinstance(told.message, StartSaga):
+            return route, Decision(state) if state.stopping else start(route, state.order, told.at)
         if isinstance(told.message, MigrateSaga):
             return _migrated(self._workflows, route, state, told)
         if type(told.message) in _STEERING:
@@ -198,6 +211,19 @@ class _Orders:
         come_so_far = point.spoken, sum(point.heads)
         if come_so_far > self._furthest:
             self._found, self._furthest = found, come_so_far
+
+
+def _may_not_have_begun(story: Story, stored: State) -> bool:
+    told = [told.message for channel in story.channels for told in channel]
+    return bool(stored.paused) or any(isinstance(message, CancelSaga) for message in told)
+
+
+def _before_it_begins(order: PaymentOrder, route: Route, story: Story, stored: State) -> _Point:
+    """Somebody had paused the payment before its saga came to be: what starts it is the first that is put aside."""
+    number, at, said = story.start or (None, order.created_at, ())
+    starts = Told(StartSaga(order=order), (at, "", 0), at, said, number, 0)
+    # Who has paused it is not the saga's to say: the row knows it, while it is so.
+    return _Point(State(order, FORWARD, 0, 1, paused=stored.paused or "before it began"), route, aside=(starts,))
 
 
 def _as_it_began(order: PaymentOrder, migrations: list[PaymentMigrated]) -> PaymentOrder:

@@ -119,7 +119,7 @@ def test_an_order_that_cannot_have_been_explains_nothing(checks: RecordedSaga) -
     told = story(checks.saga, checks.lines)
     assert told is not None
     by_cell = {messages[0].place[1]: messages for messages in told.channels}
-    assert [each.after for each in by_cell[AML]] == [1, 2]  # behind the debit; behind the refusal
+    assert [each.after for each in by_cell[AML]] == [2, 3]  # behind start and debit; behind the refusal, too
 
 
 def test_what_makes_the_code_speak_though_the_saga_was_silent_is_a_difference() -> None:
