@@ -235,6 +235,25 @@ def test_a_payment_is_refunded_in_parts(shop: Shop, flow: str) -> None:
     assert found == [("4.00", "completed"), ("10.00", "rejected")]
 
 
+@pytest.mark.parametrize("flow", ["orchestrated", "choreographed"])
+def test_a_large_refund_waits_for_two_people_and_its_path_says_so(shop: Shop, flow: str) -> None:
+    """Whatever lives where: the question, both words, and the money that goes back after them."""
+    pay = ("pay", "--debtor", "ACC-1001", "--creditor", "Annelore Beispiel", "--creditor-account", "TEST-OK")
+    paid = json.loads(shop.run(*pay, "--amount", "600", "--currency", "EUR", "--wait", "--json").stdout)["payment_id"]
+    asked = shop.run("refund", paid, "--reason", "cancelled order", "--flow", flow, "--wait", "--json")
+    refund_id = json.loads(asked.stdout)["payment_id"]
+    assert (asked.returncode, json.loads(asked.stdout)["status"]) == (4, "held")
+    for name in ("Ada", "Bob"):
+        assert shop.run("approvals", "approve", refund_id, "--by", name, "--reason", "seen").returncode == 0
+    shop.payment_when(refund_id, "completed")
+    path = shop.run("diagram", refund_id).stdout
+    assert "RequestApproval" in path
+    assert [line.split("  ")[-1] for line in path.splitlines() if "DecideApproval" in line] == [
+        "DecideApproval yes, Ada: seen",
+        "DecideApproval yes, Bob: seen",
+    ]
+
+
 def test_a_list_is_swapped_in_while_running(shop: Shop, tmp_path: Path) -> None:
     """The next payment is screened against it."""
     file = tmp_path / "extra.csv"

@@ -32,6 +32,7 @@ READINGS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
             "docs/how-to/pause-and-repair.md",
             "docs/how-to/see-a-workflow.md",
             "docs/how-to/approve-payments.md",
+            "docs/how-to/refund-a-payment.md",
         ),
     ),
 )

@@ -33,14 +33,27 @@ for order in ("debit-first", "screen-first"):
         bank.decide(held[1], "block")
         bank.cancel(held[2])
         bank.pass_time(90)
-        ends[order] = [bank.status(payment_id) for payment_id in (*ids, *held)]
+        paid = [bank.pay(account) for account in ("TEST-OK", "TEST-REFUND-REJECT-AC04", "TEST-REFUND-SILENT")]
+        large = [bank.pay(amount=60_000) for _ in range(3)]
+        bank.rest()
+        refunds = [bank.refund(paid[0], 400), *(bank.refund(each) for each in (*paid, *large))]
+        bank.rest()
+        granted, denied, cancelled = refunds[-3:]
+        for payment_id, by, yes in ((granted, "anna", True), (granted, "bert", True), (denied, "anna", False)):
+            bank.approve(payment_id, by, yes=yes)
+        bank.cancel(cancelled)
+        bank.pass_time(90)
+        ends[order] = [bank.status(payment_id) for payment_id in (*ids, *held, *refunds)]
         ends[order].append(bank.balance()[0])
 loaded = sorted(name for name in sys.modules if name.startswith("actors.payment") or name.endswith(".reactions"))
 print(json.dumps([ends, loaded]))
 """
 ENDS = [
     "completed", "rejected", "completed", "returned", "needs_attention", "needs_attention", "rejected", "rejected",
-    "completed", "rejected", "cancelled", 1_000_000 - 3_000,
+    "completed", "rejected", "cancelled",
+    # refunds: a part, then all of a payment that was given back in part; rejected; in doubt; granted, denied, cancelled
+    "completed", "rejected", "rejected", "needs_attention", "completed", "rejected", "cancelled",
+    1_000_000 - 3_000 - 600 - 1_000 - 1_000 - 2 * 60_000,
 ]  # fmt: skip
 
 
