@@ -159,8 +159,6 @@ class _Orders:
             after = point._replace(heads=(*heads[:channel], heads[channel] + 1, *heads[channel + 1 :]))
             if not point.state.paused:
                 yield from self._taken(after, told)
-            elif isinstance(told.message, Tick):  # it only has its clock begin again
-                yield after
             else:
                 yield after._replace(aside=(*point.aside, told))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from actors.directory.messages import ReactionFailed
 from actors.messaging.envelope import EVENT, Envelope, kind_of
 from actors.messaging.message import Message
 from actors.payment.definition import Workflow
@@ -59,8 +60,17 @@ class RecordedSaga:
         """A message is sent, and taken before anything else happens."""
         self.takes(self.sent(message, cell))
 
-    def buries(self, envelope: Envelope, failure: Message) -> None:
+    def repeats(self, envelope: Envelope) -> None:
+        """A client sends it again, under its id."""
+        self._now += timedelta(seconds=1)
+        cell = envelope.sender
+        number = self._numbers[cell] = self._numbers.get(cell, 0) + 1
+        self.lines.append(Line((self._now, cell, number), envelope))
+
+    def buries(self, envelope: Envelope) -> None:
         """The saga could not take it; the runtime says so in its name."""
+        name = type(envelope.message).__name__
+        failure = ReactionFailed(subscriber=self.saga, event_type=name, dead_letter_id="D1", cause="it rains")
         self._log(HOME, failure, EVENT, self.saga, "", envelope.message_id)
 
     def _carry_out(self, cause: str, decision: Decision) -> None:

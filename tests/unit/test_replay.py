@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from actors.directory.messages import ReactionFailed
 from actors.limits.messages import LimitExceeded, WithinLimits
 from actors.payment import replay as replaying
 from actors.payment.definition import Together, Workflow
@@ -16,8 +15,10 @@ from actors.payment.replay import ADDED, CANNOT, COMMAND, NOT_REPLAYED, STANDING
 from actors.payment.workflow import APPROVE, DEBIT, DEBIT_FIRST, EXECUTE, LIMITS, POST, SCREEN, payment
 from actors.vocabulary.reason import Reason
 from tests.fakes.payment_answers import (
+    BOOKED,
     CLEARED,
     CLOSED,
+    CONTRADICTED,
     DEBITED,
     EXECUTED,
     HELD,
@@ -25,11 +26,13 @@ from tests.fakes.payment_answers import (
     POSTED,
     RETURN,
     STOP_REFUSED,
+    SUBMITTED,
     VOIDED,
     P,
 )
 from tests.fakes.recorded_saga import HOME, RecordedSaga
 
+PATIENT = payment("patient", version=1, steps=(DEBIT, SCREEN, replace(EXECUTE, retries=3), POST))
 CHECKED = payment("checked", version=1, steps=(DEBIT, Together("checks", (SCREEN, LIMITS)), EXECUTE, POST))
 WITHIN = WithinLimits(check_id=P)
 EXCEEDED = LimitExceeded(check_id=P, reason=Reason("AM02", "over the limit"))
@@ -182,34 +185,64 @@ def test_a_wish_to_cancel_is_taken_first_after_a_pause() -> None:
 
 
 def test_a_command_that_a_person_repeats_is_taken_each_time() -> None:
-    """The client was not answered and sends it again, under its id; the second time it changes nothing."""
+    """The client was not answered and sends it again, under its id: late enough it pauses the payment once more."""
     saga = RecordedSaga(DEBIT_FIRST)
     saga.hears(DEBITED, LEDGER)
     paused = saga.sent(PAUSE, HOME)
     saga.takes(paused)
-    cleared = saga.sent(CLEARED, AML)
-    number = saga.lines[-1].place
-    saga.lines.append(saga.lines[-1]._replace(place=(number[0], HOME, 90), envelope=paused))
+    saga.hears(RESUME, HOME)
+    saga.repeats(paused)
     saga.takes(paused)
+    cleared = saga.sent(CLEARED, AML)
     resumed = saga.sent(RESUME, HOME)
     saga.takes(resumed, cleared)
     assert replayed(finished(saga)) is None
 
 
-def test_what_was_buried_is_taken_when_it_is_delivered_again_or_never() -> None:
-    """Others of its cell have come before it then."""
-    for again in (True, False):
-        saga = RecordedSaga(DEBIT_FIRST)
-        saga.hears(DEBITED, LEDGER)
-        held = saga.sent(HELD, AML)
-        failed = ReactionFailed(
-            subscriber=saga.saga, event_type="BeneficiaryHeld", dead_letter_id="D1", cause="it rains"
-        )
-        saga.buries(held, failed)
-        saga.hears(CLEARED, AML)
-        if again:
-            saga.takes(held)
-        assert replayed(finished(saga)) is None, again
+def test_what_a_persons_wish_stood_behind_has_come_before_it() -> None:
+    """One way leads through the cell: no order is tried in which they change places."""
+    saga = RecordedSaga(DEBIT_FIRST)
+    saga.hears(DEBITED, LEDGER)
+    saga.hears(HELD, HOME)
+    saga.hears(PAUSE, HOME)
+    told = story(saga.saga, saga.lines)
+    assert told is not None
+    (wish,) = told.wishes.values()
+    assert told.channels[wish.channel][wish.behind - 1].message == HELD
+
+
+def test_an_order_that_leads_nowhere_is_given_up_for_another() -> None:
+    """Taken when it was sent, the proof of progress would have kept the saga from sending again, which it did."""
+    saga = RecordedSaga(PATIENT)
+    for message, cell in ((DEBITED, LEDGER), (CLEARED, AML), (StepTimedOut(step="execute-payment", attempt=1), HOME)):
+        saga.hears(message, cell)
+    submitted = saga.sent(SUBMITTED, EXECUTION)
+    saga.hears(StepTimedOut(step="execute-payment", attempt=2), HOME)
+    saga.takes(submitted)
+    assert saga.state.attempt == 0
+    assert replayed(saga, PATIENT) is None
+
+
+def test_what_was_buried_is_taken_when_it_is_delivered_again() -> None:
+    """What its cell has sent later has come before it then."""
+    saga = RecordedSaga(DEBIT_FIRST)
+    for message, cell in ((DEBITED, LEDGER), (CLEARED, AML), (EXECUTED, EXECUTION), (POSTED, LEDGER)):
+        saga.hears(message, cell)
+    returned = saga.sent(RETURN, EXECUTION)
+    saga.buries(returned)
+    saga.hears(CONTRADICTED, EXECUTION)
+    saga.takes(returned)
+    saga.hears(BOOKED, LEDGER)
+    assert saga.state.phase == "returned"
+    assert replayed(saga) is None
+
+
+def test_what_was_buried_and_never_delivered_again_was_not_taken() -> None:
+    """The payment is not held, whatever lies among the dead letters."""
+    saga = RecordedSaga(DEBIT_FIRST)
+    saga.hears(DEBITED, LEDGER)
+    saga.buries(saga.sent(HELD, AML))
+    assert replayed(saga) is None
 
 
 def test_too_many_orders_are_no_difference(checks: RecordedSaga, monkeypatch: pytest.MonkeyPatch) -> None:
