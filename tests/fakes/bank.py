@@ -31,7 +31,7 @@ from actors.messaging.message import Message
 from actors.messaging.system_messages import DeadLettersDone, KillActor, RetryDeadLetters
 from actors.runtime.clock import SystemClock
 from actors.runtime.core import Hosting
-from actors.runtime.service import Answer, Record, Service, Turn
+from actors.runtime.service import Answer, Handed, Record, Service, Turn
 from actors.vocabulary.money import Money
 from actors.vocabulary.order import PaymentOrder
 from actors.vocabulary.reason import Reason
@@ -111,6 +111,20 @@ class Faults:
                 handler(actor, message, turn)
 
         return handle
+
+
+class WatchedRailWorker(RailWorker):
+    """One that says whether it is at work: what it does is in the rail's journal before anybody hears of it."""
+
+    at_work = False
+
+    def perform(self, tasks: list[Handed]) -> None:
+        """See `Worker.perform`."""
+        self.at_work = True
+        try:
+            super().perform(tasks)
+        finally:
+            self.at_work = False
 
 
 class Bank:
@@ -391,6 +405,7 @@ class Bank:
             journal_path(self.data, CELL), settings.execution.delay_ms, self.clock.now, Random(7), synchronous="OFF"
         )
         workers = [worker for worker in hosting.workers if worker.outbox != "rail"]
+        self._rails = [WatchedRailWorker(rail, self.clock.now, Random(7))]
         return replace(
             hosting,
             services=tuple(self.faults.breakable(service) for service in hosting.services),
@@ -402,15 +417,17 @@ class Bank:
                 }
                 for name, orders in hosting.reactions.items()
             },
-            workers=(*workers, RailWorker(rail, self.clock.now, Random(7))),
+            workers=(*workers, *self._rails),
         )
 
     def _resting(self) -> bool:
+        """In this order: what was due is at work, and what was at work has said what came of it."""
         core = self.cell.core
+        due = self._next_due()
+        at_work = any(worker.at_work for worker in self._rails)
         report = core.report()
         busy = report["mailbox"] or report["waiting_frames"] or any(report["outboxes"].values()) or report["lagging"]
-        due = self._next_due()
-        if busy or (due is not None and due <= self.clock.now()):
+        if busy or at_work or (due is not None and due <= self.clock.now()):
             self.wake()
             return False
         return True
