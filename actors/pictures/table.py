@@ -9,6 +9,7 @@ from actors.pictures.consequences import PROOF, following, policy, refusal, sile
 from actors.pictures.outline import CHOICE, Part, Process, Split, Task, Wait
 
 COLUMNS: Final = ("step", "who does it", "what it asks", "how long", "on", "what happens", "undone by")
+NARROW: Final = ("step, and what it may be answered", "who does what, and what happens")
 NO_ANSWER: Final = "no answer"
 
 
@@ -33,6 +34,26 @@ def rows(process: Process) -> list[Row]:
         Row("", on=stop.refused, then="it goes on"),
         *_return(back.on, back.service, back.command, back.booked, back.suspended),
     ]
+
+
+def narrow(found: list[Row]) -> list[tuple[str, str]]:
+    """The same rows in two columns, for a screen on which the words of seven would be cut to pieces."""
+    lines: list[tuple[str, str]] = []
+    indent = ""
+    for row in found:
+        if row.step:
+            indent = " " * (len(row.step) - len(row.step.lstrip()))
+            what = f"{row.who} does {row.asks}" if row.who else row.asks
+            undone = f"undone by {row.undone_by}" if row.undone_by else ""
+            lines.append((row.step, "; ".join(each for each in (what, row.how_long, undone) if each)))
+        if row.on:
+            lines.append((f"{indent}  {row.on}", row.then))
+    return lines
+
+
+def width(found: list[Row]) -> int:
+    """How many characters wide the table is, with the gaps between its columns."""
+    return sum(max(len(cell) for cell in column) + 3 for column in zip(COLUMNS, *found, strict=True))
 
 
 def _parts(process: Process, parts: tuple[Part, ...], indent: str) -> Iterator[Row]:

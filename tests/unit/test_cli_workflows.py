@@ -268,3 +268,17 @@ def test_the_same_finding_in_several_cases_takes_one_line(desk: Desk, monkeypatc
     assert "choreographed, it is not (and so in 8 more cases; --json has them all)" in line
     findings = desk.json("workflow", "lint")["findings"]
     assert len([each for each in findings if "limits is asked to do CheckLimits" in each["sentence"]]) == 9
+
+
+def test_on_a_narrow_screen_a_workflow_is_shown_in_two_columns(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven would cut every word to pieces; what is inside of a choice stays indented."""
+    monkeypatch.setattr("actors.admin.screen.PIPED_WIDTH", 100)
+    desk.run("workflow", "show", "guarded")
+    lines = [line.rstrip() for line in desk.out.splitlines()]
+    assert lines[1].split("  ")[0] == "step, and what it may be answered"
+    at = next(at for at, line in enumerate(lines) if line.startswith("    approve-payment"))
+    assert lines[at].split("  ")[-1] == "approval does RequestApproval; 30 s, 3 tries; undone by"
+    assert [line.split()[0] for line in lines[at + 2 : at + 6] if line.startswith("      Approval")] == [
+        "ApprovalGranted", "ApprovalDenied", "ApprovalRequested", "ApprovalOverdue",
+    ]  # fmt: skip
+    assert not any(len(line) > 100 for line in lines)

@@ -90,13 +90,14 @@ def _draw(invocation: Invocation, description: dict[str, Any]) -> None:
 
     name, version = description["name"], description.get("version")
     if version:
-        rows: list[Any] = table.rows(outline(WORKFLOWS[name, version]))
-        invocation.screen.table(table.COLUMNS, rows, title=f"{name}, version {version}, orchestrated")
+        rows, title = table.rows(outline(WORKFLOWS[name, version])), f"{name}, version {version}, orchestrated"
+        if table.width(rows) <= invocation.screen.console().width:
+            invocation.screen.table(table.COLUMNS, rows, title=title)
+        else:
+            invocation.screen.table(table.NARROW, table.narrow(rows), title=title)
     else:
-        rows = [
-            (each["event"], each["publisher"], each["reactor"], each["command"]) for each in description["reactions"]
-        ]
-        invocation.screen.table(_REACTION, rows, title=f"{name.removeprefix(CHAIN)}, choreographed")
+        links = [tuple(each[name] for name in _LINK) for each in description["reactions"]]
+        invocation.screen.table(_REACTION, links, title=f"{name.removeprefix(CHAIN)}, choreographed")
 
 
 def descriptions() -> list[dict[str, Any]]:
