@@ -69,6 +69,16 @@ def job_id(text: str) -> str:
     return text.strip()
 
 
+def workflow(text: str) -> str:
+    """A workflow (`NAME`, its newest version, or `NAME@V`) or a chain; completed from those in the code."""
+    return text.strip()
+
+
+def version(text: str) -> str:
+    """A workflow's version as `NAME@V`; completed from those in the code."""
+    return text.strip()
+
+
 def subscriber(text: str) -> str:
     """A subscriber; completed from the directory."""
     return text.strip()

@@ -46,11 +46,19 @@ class Need:
         """For a person: who needs it, or that nobody does."""
         said = [self.new] if self.new else []
         if self.payments:
-            waiting = f", {self.attention:,} of which need{'s' if self.attention == 1 else ''} attention"
-            said.append(counted(self.payments, "payment") + " under way" + (waiting if self.attention else ""))
+            said.append(f"{counted(self.payments, 'payment')} under way{self._waiting}")
         if self.ended and not said:
             said.append(f"what comes late for {counted(self.ended, 'ended payment')}, as the last of its name")
         return "; ".join(said) or NOTHING
+
+    @property
+    def _waiting(self) -> str:
+        if not self.attention:
+            return ""
+        needs = "needs" if self.attention == 1 else "need"
+        if self.attention < self.payments:
+            return f", {self.attention:,} of which {needs} attention"
+        return f", {'which' if self.payments == 1 else 'all of which'} {needs} attention"
 
 
 class Run(NamedTuple):

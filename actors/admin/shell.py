@@ -115,12 +115,31 @@ class AdminShell(cmd2.Cmd):
 
         return self._choices(lambda reading: [*reading.readers, "gateway", *SERVICES])
 
+    def workflows(self) -> Choices:
+        """Workflows by name, their versions, and chains."""
+        from actors.admin.commands.pictures import every_name
+
+        names = every_name()
+        bare = [name.partition("@")[0] for name in names]
+        return Choices.from_values(list(dict.fromkeys((*bare, *names, *_versions()))))
+
+    def versions(self) -> Choices:
+        """Versions of workflows."""
+        return Choices.from_values(_versions())
+
     def _choices(self, read: Callable[[Any], Sequence[str]]) -> Choices:
         try:
             with self._invocation.reading() as reading:
                 return Choices.from_values(read(reading))
         except Exception:  # whatever it is, a Tab must not end in a trace; the command itself will say
             return Choices()
+
+
+def _versions() -> list[str]:
+    from actors.payment.versions import Version
+    from actors.payment.workflow import WORKFLOWS
+
+    return [str(Version(*key)) for key in WORKFLOWS]
 
 
 # By the argument's type: what completes it.
@@ -133,6 +152,8 @@ COMPLETIONS: Final[dict[Callable[[str], Any], dict[str, Any]]] = {
     kinds.batch_id: {"choices_provider": AdminShell.batch_ids},
     kinds.dead_letter_id: {"choices_provider": AdminShell.dead_letter_ids},
     kinds.job_id: {"choices_provider": AdminShell.job_ids},
+    kinds.workflow: {"choices_provider": AdminShell.workflows},
+    kinds.version: {"choices_provider": AdminShell.versions},
     kinds.subscriber: {"choices_provider": AdminShell.subscribers},
     kinds.process_or_actor: {"choices_provider": AdminShell.processes_and_actors},
 }

@@ -53,6 +53,10 @@ def test_the_shell_has_every_command_of_the_command_line(shell: AdminShell) -> N
         ("payments --fl", ["--flow"]),
         ("kill cell", ["cell-0"]),
         ("review clear C", []),
+        ("diagram P", ["P1-00"]),
+        ("workflow show gu", ["guarded", "guarded@1"]),
+        ("workflow diff debit-first choreographed-d", ["choreographed-debit-first"]),
+        ("workflow migrate --from scr", ["screen-first@1"]),
     ],
 )
 def test_tab_offers_what_fits_there(shell: AdminShell, line: str, choices: list[str]) -> None:

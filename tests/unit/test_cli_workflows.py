@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from actors import assembly
+from actors.admin.needs import Need
 from actors.payment import queries
 from actors.payment import workflow as workflows
 from actors.payment.workflow import DEBIT, EXECUTE, LIMITS, POST, SCREEN, WORKFLOWS, payment
@@ -93,6 +94,21 @@ def test_payments_under_way_keep_a_version_and_those_that_wait_for_a_person_are_
     assert needed_by(desk)["debit-first@1"] == "3 payments under way, 2 of which need attention"
     (one,) = [each for each in desk.json("workflow", "list")["workflows"] if (each["name"], each["version"]) == OLD]
     assert (one["needed_by"], one["needing_attention"], one["removable"], one["default"]) == (3, 2, False, False)
+
+
+@pytest.mark.parametrize(
+    ("payments", "attention", "words"),
+    [
+        (1, 0, "1 payment under way"),
+        (1, 1, "1 payment under way, which needs attention"),
+        (2, 1, "2 payments under way, 1 of which needs attention"),
+        (2, 2, "2 payments under way, all of which need attention"),
+        (3_000, 2_000, "3,000 payments under way, 2,000 of which need attention"),
+    ],
+)
+def test_payments_that_need_attention_are_counted_in_words(payments: int, attention: int, words: str) -> None:
+    """One is told as one."""
+    assert Need(payments=payments, attention=attention).in_words == words
 
 
 def test_the_last_version_of_a_name_is_kept_for_what_comes_late(desk: Desk) -> None:

@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actors.admin import arguments as kinds
 from actors.admin.command import DONE, FAILED, WRONG_USAGE, Command, CommandFailed, Invocation
 from actors.admin.commands.workflow import CHAIN
 from actors.admin.screen import Screen
@@ -31,9 +32,9 @@ def draw_workflow(invocation: Invocation) -> int:
         raise CommandFailed(f"{what} shows one of them; name it: {', '.join(names)}", WRONG_USAGE)
     drawings = {name: diagram(name, given.format) for name in names}
     if given.output:
-        write(Path(given.output), "\n\n".join(drawings.values()))
+        write(given.output, "\n\n".join(drawings.values()))
         note = f"drew {names[0]} into {given.output}"
-        document = {"format": given.format, "diagrams": drawings, "output": given.output}
+        document = {"format": given.format, "diagrams": drawings, "output": str(given.output)}
         invocation.screen.show(document, lambda _: invocation.screen.say(note))
         return DONE
     document = {"format": given.format, "diagrams": drawings}
@@ -58,8 +59,8 @@ def draw_payment(invocation: Invocation) -> int:
     document = {"payment_id": given.payment_id, "kind": given.kind, "format": given.format, "diagram": drawing}
     said = drawing
     if given.output:
-        write(Path(given.output), drawing)
-        document["output"] = given.output
+        write(given.output, drawing)
+        document["output"] = str(given.output)
         said = f"drew {given.payment_id} into {given.output}"
     invocation.screen.show(document, lambda _: invocation.screen.say(said))
     return DONE
@@ -94,8 +95,8 @@ def compare_workflows(invocation: Invocation) -> int:
         drawing = svg.svg(beside.scene(names, (left, right), rows))
     document["diagram"] = said = drawing
     if given.output:
-        write(Path(given.output), drawing)
-        document["output"] = given.output
+        write(given.output, drawing)
+        document["output"] = str(given.output)
         said = f"drew {names[0]} and {names[1]} into {given.output}"
     screen.show(document, lambda _: screen.say(said))
     return DONE
@@ -213,22 +214,27 @@ def _say(invocation: Invocation, drawings: dict[str, str], format: str) -> None:
 
 def _diagram_arguments(parser: argparse.ArgumentParser, formats: tuple[str, ...] = FORMATS) -> None:
     parser.add_argument("--format", choices=formats, default="text")
-    parser.add_argument("--output", metavar="FILE", help="write it there instead of to standard output")
+    parser.add_argument(
+        "--output", metavar="FILE", type=kinds.file, help="write it there instead of to standard output"
+    )
 
 
 def _one_workflow(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME[@VERSION]", nargs="?", help="a workflow or a chain; default: all of them")
+    parser.add_argument(
+        "name", metavar="NAME[@VERSION]", nargs="?", type=kinds.workflow,
+        help="a workflow or a chain; default: all of them",
+    )  # fmt: skip
     _diagram_arguments(parser)
 
 
 def _two_workflows(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("left", metavar="NAME[@VERSION]")
-    parser.add_argument("right", metavar="NAME[@VERSION]", help="two workflows, or two chains")
+    parser.add_argument("left", metavar="NAME[@VERSION]", type=kinds.workflow)
+    parser.add_argument("right", metavar="NAME[@VERSION]", type=kinds.workflow, help="two workflows, or two chains")
     _diagram_arguments(parser, FORMATS[:3])
 
 
 def _one_payment(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("payment_id", metavar="PAYMENT_ID")
+    parser.add_argument("payment_id", metavar="PAYMENT_ID", type=kinds.payment_id)
     parser.add_argument(
         "--kind", choices=("path", "sequence"), default="path", help="its way through the steps, or who told whom what"
     )

@@ -220,13 +220,20 @@ def _chosen(text: str | None) -> tuple[str | None, int | None]:
 
 
 def _check_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", nargs="?", help="one workflow, or one version as NAME@V; default: all")
+    parser.add_argument(
+        "name", metavar="NAME[@V]", nargs="?", type=kinds.workflow,
+        help="one workflow, or one version of it; default: all",
+    )  # fmt: skip
     parser.add_argument("--limit", type=kinds.count, metavar="N", help="only the newest N payments")
 
 
 def _migrate_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--from", dest="before", metavar="NAME@V", required=True, help="the version they run now")
-    parser.add_argument("--to", dest="after", metavar="NAME@V", required=True, help="the one to go on under")
+    parser.add_argument(
+        "--from", dest="before", metavar="NAME@V", type=kinds.version, required=True, help="the version they run now"
+    )
+    parser.add_argument(
+        "--to", dest="after", metavar="NAME@V", type=kinds.version, required=True, help="the one to go on under"
+    )
     parser.add_argument("--where", metavar="QUERY", help='only those of them that it finds, such as "created>2d"')
     parser.add_argument("--preview", action="store_true", help="only show which can be moved, and why others can't")
     parser.add_argument("--yes", action="store_true", help="don't ask")

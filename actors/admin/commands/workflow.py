@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, Final
 
+from actors.admin import arguments as kinds
 from actors.admin.command import DONE, Command, CommandFailed, Invocation
 from actors.vocabulary.counts import counted
 
@@ -145,7 +146,10 @@ def _in_short(workflow: dict[str, Any]) -> str:
 
 
 def _one_workflow(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME[@VERSION]", nargs="?", help="a workflow or a chain; default: all of them")
+    parser.add_argument(
+        "name", metavar="NAME[@VERSION]", nargs="?", type=kinds.workflow,
+        help="a workflow or a chain; default: all of them",
+    )  # fmt: skip
 
 
 COMMANDS = (
