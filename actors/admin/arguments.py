@@ -79,6 +79,21 @@ def version(text: str) -> str:
     return text.strip()
 
 
+def action_id(text: str) -> str:
+    """A job that waits for a second person; completed from those."""
+    return text.strip()
+
+
+def service(text: str) -> str:
+    """A service that can be paused; completed from those."""
+    return text.strip()
+
+
+def step(text: str) -> str:
+    """A step of a workflow; completed from those that the program has."""
+    return text.strip()
+
+
 def subscriber(text: str) -> str:
     """A subscriber; completed from the directory."""
     return text.strip()

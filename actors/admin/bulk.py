@@ -12,6 +12,7 @@ from actors.admin import arguments as kinds
 from actors.admin.command import DONE, UNDECIDED, WRONG_USAGE, CommandFailed, Interrupted, Invocation
 from actors.admin.persons import by_argument, rules_of, who
 from actors.vocabulary.counts import counted
+from actors.vocabulary.operators import NOBODY
 
 if TYPE_CHECKING:
     from actors.admin.reading import Reading
@@ -104,11 +105,17 @@ def watched(invocation: Invocation, job_id: str, total: int) -> int:
     screen.show(document, lambda _: draw_job(invocation, document))
     left = document["payments"] - document["done"]
     if left:
-        raise CommandFailed(
-            f"{document['action']} was not done to {left:,} of {counted(document['payments'], 'payment')};"
-            f" jobs show {job_id} says why"
-        )
+        raise CommandFailed(_not_done(document, left))
     return DONE
+
+
+def _not_done(job: dict[str, Any], left: int) -> str:
+    """The sentence for a job that has left payments out: it was given up, or could not be done to them."""
+    sentence = f"{job['action']} was not done to {left:,} of {counted(job['payments'], 'payment')}"
+    if job["waiting"] == left:
+        why = f": {job['changed_reason']}" if job["changed_reason"] else ""
+        return f"{sentence}, since {job['changed_by'] or NOBODY} has ended the job{why}"
+    return f"{sentence}; jobs show {job['job_id']} says why"
 
 
 def parsed(text: str) -> Condition:
@@ -153,9 +160,10 @@ def draw_job(invocation: Invocation, job: dict[str, Any]) -> None:
             ("why", job["reason"]),
             ("where", job["query"]),
             ("asked for", moment(job["created_at"])),
-            ("changed", " ".join(each for each in (moment(job["changed_at"]), job["changed_by"]) if each)),
+            ("changed", _changed(job)),
             ("payments", f"{job['payments']:,}"),
-            *((name, f"{job[name]:,}") for name in (*_COUNTED, "waiting") if job[name]),
+            *((name, f"{job[name]:,}") for name in _COUNTED if job[name]),
+            ("never begun" if job["ended"] else "waiting", f"{job['waiting']:,}" if job["waiting"] else ""),
         ]
     )
     others = [item for item in job["results"] if item["result"] not in ("done", "waiting")]
@@ -165,6 +173,14 @@ def draw_job(invocation: Invocation, job: dict[str, Any]) -> None:
         screen.table(columns, [(each["payment_id"], each["result"], each["text"]) for each in others[:SHOWN]])
     if len(others) > SHOWN:
         screen.note(f"{len(others) - SHOWN:,} more were not done; --json has them all")
+
+
+def _changed(job: dict[str, Any]) -> str:
+    """When, by whom and why the job became what it is."""
+    from actors.admin.tables import moment
+
+    by_whom = " ".join(each for each in (moment(job["changed_at"]), job["changed_by"]) if each)
+    return f"{by_whom}: {job['changed_reason']}" if job["changed_reason"] else by_whom
 
 
 _COUNTED: Final = ("done", "refused", "failed", "unanswered", "asked")

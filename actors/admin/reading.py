@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 RATE_SECONDS: Final = 10
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # of ids, see actors.runtime.clock.Ids
 _STUCK_SHOWN: Final = 5
+_LISTED: Final = {  # where ids of a kind are found
+    "payment": "; payments shows the latest",
+    "case": "; see review list",
+    "approval": "; see approvals list",
+}
 _PARTS: Final = 4_000  # newest parts of the log that a rate looks at
 
 
@@ -353,7 +358,7 @@ def slot_of_id(identifier: str, what: str) -> int:
     try:
         return slot_in(identifier)
     except BadId:
-        raise CommandFailed(f"there is no {what} {identifier}") from None
+        raise CommandFailed(f"there is no {what} {identifier}{_LISTED.get(what, '')}") from None
 
 
 def base32(number: int, width: int) -> str:

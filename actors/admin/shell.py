@@ -103,6 +103,22 @@ class AdminShell(cmd2.Cmd):
         """Jobs over payments."""
         return self._choices(lambda reading: [each["job_id"] for each in reading.jobs()])
 
+    def action_ids(self) -> Choices:
+        """Jobs that wait for a second person."""
+        return self._choices(
+            lambda reading: [each["job_id"] for each in reading.jobs() if each["state"] == "requested"]
+        )
+
+    def services(self) -> Choices:
+        """Services that can be paused."""
+        from actors.topology import SERVICES
+
+        return Choices.from_values([name for name in SERVICES if name != "tracker"])
+
+    def steps(self) -> Choices:
+        """The steps of every workflow that the program has."""
+        return self._choices(lambda reading: _steps())
+
     def subscribers(self) -> Choices:
         """Who subscribes."""
         return self._choices(
@@ -142,6 +158,14 @@ def _versions() -> list[str]:
     return [str(Version(*key)) for key in WORKFLOWS]
 
 
+def _steps() -> list[str]:
+    from actors.payment.definition import Step, all_parts
+    from actors.payment.workflow import WORKFLOWS
+
+    parts = [part for each in WORKFLOWS.values() for part in all_parts(each.steps)]
+    return list(dict.fromkeys(part.name for part in parts if isinstance(part, Step)))
+
+
 # By the argument's type: what completes it.
 COMPLETIONS: Final[dict[Callable[[str], Any], dict[str, Any]]] = {
     kinds.file: {"completer": cmd2.Cmd.path_complete},
@@ -154,6 +178,9 @@ COMPLETIONS: Final[dict[Callable[[str], Any], dict[str, Any]]] = {
     kinds.job_id: {"choices_provider": AdminShell.job_ids},
     kinds.workflow: {"choices_provider": AdminShell.workflows},
     kinds.version: {"choices_provider": AdminShell.versions},
+    kinds.action_id: {"choices_provider": AdminShell.action_ids},
+    kinds.service: {"choices_provider": AdminShell.services},
+    kinds.step: {"choices_provider": AdminShell.steps},
     kinds.subscriber: {"choices_provider": AdminShell.subscribers},
     kinds.process_or_actor: {"choices_provider": AdminShell.processes_and_actors},
 }

@@ -112,8 +112,9 @@ def takes_more(job: Job, here: int, named: int) -> None:
 def says_otherwise(job: Job, other: Job, payment_id: str) -> Refused:
     """Why `job` may not ask for what `other` asks the opposite of, for the same payment."""
     return Refused(
-        f"{other.by} has asked to settle {payment_id} as {other.argument} (job {other.job_id}): before it is settled as"
-        f" {job.argument}, that one is denied (actions deny {other.job_id}) or cancelled (jobs cancel {other.job_id})"
+        f"{other.by} has asked to settle {payment_id} as {other.argument} (job {other.job_id}); have that denied"
+        f" (actions deny {other.job_id}) or cancelled (jobs cancel {other.job_id}) before you ask to settle it as"
+        f" {job.argument}"
     )
 
 

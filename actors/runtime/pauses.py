@@ -179,7 +179,7 @@ class PauseKeeper(Service):
         kind, name = command.kind, command.name
         error = self.rules.why_not(command.by)
         if not error and kind == SERVICE and name not in self.services:
-            error = f"there is no service {name[:40]} that can be paused; there are {', '.join(self.services)}"
+            error = f"no service that can be paused is called {name[:40]!r}; there are {', '.join(self.services)}"
         if error:
             turn.answer(TargetStanding(kind=kind, name=name, paused=False, error=error))
             return

@@ -171,3 +171,41 @@ def test_a_script_runs_line_by_line_and_its_exit_status_tells(data: Path, tmp_pa
     assert "debit-first" in done.stdout
     assert "there is no payment P1-00" in done.stderr
     assert command(data, "shell", input="account list\n").returncode == 0
+
+
+def test_what_is_done_to_many_payments_is_asked_before_and_said_after(shell: pexpect.spawn) -> None:
+    """At the prompt as on the command line; a no, or Ctrl-C at the question, does nothing and ends nothing."""
+    shell.sendline(
+        "pay --debtor ACC-SHELL --creditor 'V. Blockov' --creditor-account TEST-OK --amount 2 --currency EUR --wait"
+    )
+    shell.expect_exact("held")
+    shell.expect_exact(PROMPT)
+    line = "pause --where 'status=held and creditor~Blockov' --by Ada --reason 'a look'"
+    for answer in ("n\n", "\x03"):
+        shell.sendline(line)
+        shell.expect_exact("pause 1 payment (2.00 EUR)? Type 1 or y: ")
+        shell.send(answer)
+        shell.expect("nothing was done|nothing is half done")
+        shell.expect_exact(PROMPT)
+    shell.sendline("payments --where paused=yes")
+    shell.expect_exact("no payment meets this")
+    shell.sendline(line)
+    shell.expect_exact("Type 1 or y: ")
+    shell.sendline("1")
+    shell.expect_exact("done")
+    shell.expect_exact(PROMPT)
+    shell.sendline("payments --where paused=yes")
+    shell.expect_exact("held (paused)")
+    shell.expect_exact(PROMPT)
+    shell.sendline("resume --where paused=yes --by Ada --reason seen --yes")
+    shell.expect_exact("done")
+
+
+def test_tab_completes_services_and_steps(shell: pexpect.spawn) -> None:
+    """Nobody has to look up what a service or a step is called."""
+    shell.send("service pause notif\t")
+    shell.expect_exact("ication")
+    shell.sendintr()
+    shell.expect_exact(PROMPT)
+    shell.send("restart P1-00 --from screen-b\t")
+    shell.expect_exact("eneficiary")

@@ -41,8 +41,8 @@ class Answered(io.StringIO):
 class Desk(PlainDesk):
     """One with three payments in doubt, and a fake system that takes every job."""
 
-    def job(self, *results: str, state: str = DONE) -> None:
-        """A job stands in the store, with these results for the payments."""
+    def job(self, *results: str, state: str = DONE, changed: tuple[str, str] = ("", "")) -> None:
+        """A job stands in the store, with these results for the payments; who has changed it last, and why."""
         session = SqliteSession.open(self.data / "cells" / "cell-0" / "store.db", synchronous="OFF")
         session.begin()
         store = OperationsStore(session)
@@ -50,6 +50,8 @@ class Desk(PlainDesk):
         store.open(job, MICROS)
         store.add(JOB, PAYMENTS[: len(results)], MICROS)
         changes = ((JOB, payment, Change("waiting", result, "so it is")) for payment, result in zip(PAYMENTS, results))  # noqa: B905
+        if any(changed):
+            store.move(JOB, state, MICROS, by=changed[0], reason=changed[1])
         store.write(changes, MICROS)
         session.commit()
         session.close()
@@ -87,7 +89,7 @@ def test_what_waits_for_a_second_person_names_the_payment_in_a_column(desk: Desk
     [
         (PAYMENTS[0], f"{PAYMENTS[0]} is a payment; what is asked for it has an id of its own: {JOB}"),
         (PAYMENTS[1], f"{PAYMENTS[1]} is a payment, for which nothing is asked; actions list shows"),
-        ("J99", "J99 is the ID of nothing that is asked for; actions list shows"),
+        ("J99", "J99 is nothing that anybody has asked for; actions list shows"),
     ],
 )
 def test_an_id_that_is_no_actions_is_answered_with_the_list_that_has_them(
@@ -113,6 +115,16 @@ def test_a_job_that_was_refused_while_it_was_handed_over_is_given_up(desk: Desk)
     assert desk.run(*SETTLE, "--yes") == 1
     assert "Bob has asked for the opposite" in desk.err
     assert isinstance(desk.client.asked[-1][2], CancelJob)
+
+
+def test_a_job_that_was_given_up_says_who_has_ended_it_and_why(desk: Desk) -> None:
+    """Nothing about the payments that it left stands anywhere else."""
+    desk.job("done", "waiting", state="cancelled", changed=("Cy", "the query was wrong"))
+    assert desk.run(*SETTLE, "--yes") == 1
+    assert "settle was not done to 1 of 2 payments, since Cy has ended the job: the query was wrong" in desk.err
+    assert desk.run("jobs", "show", JOB) == 0
+    assert "Cy: the query was wrong" in desk.out
+    assert "never begun  1" in desk.out
 
 
 def test_one_payment_is_told_as_one(desk: Desk) -> None:

@@ -128,7 +128,7 @@ def _must_be_asked_for(invocation: Invocation) -> None:
         payment = bool(asked) or reading.payment_without_timeline(wanted) is not None
     if asked:
         raise CommandFailed(f"{wanted} is a payment; what is asked for it has an id of its own: {' or '.join(asked)}")
-    what = "is a payment, for which nothing is asked" if payment else "is the ID of nothing that is asked for"
+    what = "is a payment, for which nothing is asked" if payment else "is nothing that anybody has asked for"
     raise CommandFailed(f"{wanted[:40]} {what}; actions list shows what waits for a second person, with its ID (J…)")
 
 
@@ -158,14 +158,24 @@ def _one_job(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("job_id", metavar="ID", type=kinds.job_id)
 
 
+def _one_action(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("job_id", metavar="ID", type=kinds.action_id, help="as actions list shows it")
+
+
 def _decision_on_job(parser: argparse.ArgumentParser) -> None:
     _one_job(parser)
     parser.add_argument("--reason", type=kinds.reason, metavar="TEXT", help="why; it is kept with the job")
     by_argument(parser)
 
 
+def _approval(parser: argparse.ArgumentParser) -> None:
+    _one_action(parser)
+    parser.add_argument("--reason", type=kinds.reason, metavar="TEXT", help="why; it is kept with the job")
+    by_argument(parser)
+
+
 def _denial(parser: argparse.ArgumentParser) -> None:
-    _one_job(parser)
+    _one_action(parser)
     parser.add_argument("--reason", type=kinds.reason, metavar="TEXT", required=True, help="why not")
     by_argument(parser)
 
@@ -202,7 +212,7 @@ COMMANDS = (
         help="agree to what another person has asked for",
         details="Where settings operators.four_eyes names an action, it is done when a second person with another name "
         "agrees. Names are what people say they are called: nothing proves them.",
-        arguments=_decision_on_job,
+        arguments=_approval,
         run=approve_action,
     ),
     Command(

@@ -198,11 +198,13 @@ def _show(invocation: Invocation, many: str, one: str, found: list[dict[str, Any
 
 def _restart_arguments(parser: argparse.ArgumentParser) -> None:
     target_arguments(parser)
-    parser.add_argument("--from", dest="step", metavar="STEP", required=True, help="workflow show has the steps")
+    parser.add_argument(
+        "--from", dest="step", metavar="STEP", type=kinds.step, required=True, help="workflow show has the steps"
+    )
 
 
 def _service_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", type=kinds.process_or_actor)
+    parser.add_argument("name", metavar="NAME", type=kinds.service)
 
 
 def _rail_argument(parser: argparse.ArgumentParser) -> None:
