@@ -137,11 +137,11 @@ class _Orders:
         all_arrived = all(at == len(channel) for at, channel in zip(point.heads, story.channels, strict=True))
         if not all_arrived and not self._under_way:
             return False
-        if (point.aside and not point.state.paused) or point.state != self._stored:
-            if all_arrived and not point.aside:
-                self._differs(point, _standing(point.state, self._stored))
+        if point.aside and not point.state.paused:
             return False
-        return True
+        if point.state != self._stored and all_arrived:
+            self._differs(point, _standing(point.state, self._stored))
+        return point.state == self._stored
 
     def _continued(self, point: _Point) -> Iterator[_Point]:
         """What may come next, the likeliest first."""

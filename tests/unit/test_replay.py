@@ -8,11 +8,11 @@ import pytest
 
 from actors.limits.messages import LimitExceeded, WithinLimits
 from actors.payment import replay as replaying
-from actors.payment.definition import Together, Workflow
+from actors.payment.definition import Together, WaitUntil, Workflow
 from actors.payment.journal import story
 from actors.payment.messages import CancelSaga, PauseSaga, ResumeSaga, StepTimedOut
 from actors.payment.replay import ADDED, CANNOT, COMMAND, NOT_REPLAYED, STANDING, UNORDERED, Difference, replay
-from actors.payment.workflow import APPROVE, DEBIT, DEBIT_FIRST, EXECUTE, LIMITS, POST, SCREEN, payment
+from actors.payment.workflow import APPROVE, DEBIT, DEBIT_FIRST, EXECUTE, LIMITS, POST, SCREEN, execution_date, payment
 from actors.vocabulary.reason import Reason
 from tests.fakes.payment_answers import (
     BOOKED,
@@ -169,6 +169,21 @@ def test_what_arrives_during_a_pause_is_taken_after_it_in_its_order() -> None:
     resumed = saga.sent(RESUME, HOME)
     saga.takes(resumed, held, cleared)
     assert replayed(finished(saga)) is None
+
+
+def test_a_paused_payment_that_would_stand_elsewhere_differs() -> None:
+    """Whatever has been put aside: it stands at another step in this program, and would go on from there."""
+    saga = RecordedSaga(DEBIT_FIRST)
+    saga.hears(DEBITED, LEDGER)
+    saga.hears(PAUSE, HOME)
+    saga.sent(CLEARED, AML)
+    assert replayed(saga) is None
+    dated = payment(
+        "debit-first", version=1, steps=(DEBIT, WaitUntil("execution-date", execution_date), SCREEN, EXECUTE, POST)
+    )
+    found = replayed(saga, dated)
+    assert found is not None
+    assert (found.kind, found.journal, found.code) == (STANDING, "step 1", "step 2")
 
 
 def test_a_wish_to_cancel_is_taken_first_after_a_pause() -> None:
