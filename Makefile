@@ -42,8 +42,10 @@ $(MODELLER): tests/modeller/package-lock.json
 		echo "no npm: the tests that open workflows in a modeller are skipped"; \
 	fi
 
+# Whole systems are tested one after the other: such a test has several processes busy, kills some and counts what they use.
 test: $(STAMP) $(MODELLER) ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal --ignore tests/e2e
+	$(BIN)/python -m pytest tests/e2e
 
 lint: $(STAMP)   ## ruff and mypy --strict
 	$(BIN)/ruff check .
