@@ -72,13 +72,14 @@ class Run(NamedTuple):
 def needs(reading: Reading) -> dict[Run, Need]:
     """All that is there, or that payments of this data directory miss, with what needs it."""
     from actors import assembly
-    from actors.payment.versions import Version, ended, needed
+    from actors.payment.versions import Version, census
 
     running: Counter[Version] = Counter()
     late: Counter[str] = Counter()
     for reader in reading.readers.values():
-        running.update(needed(reader))
-        late.update(ended(reader))
+        living, ended = census(reader)
+        running.update(living)
+        late.update(ended)
     there = {Run(*offer[:3]) for offer in assembly.offers().all}
     names = Counter(run.name for run in there if run.flow == ORCHESTRATED)
     new = new_payments(reading.data)

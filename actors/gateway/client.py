@@ -242,7 +242,11 @@ class Client:
         except NoAnswer:
             return None
         if not isinstance(reply, Awaited):
-            cause = reply.cause if isinstance(reply, Failed) else f"{type(reply).__name__} came instead"
+            cause = (
+                reply.cause
+                if isinstance(reply, Failed)
+                else f"{type(reply).__name__} came, which this program can't take"
+            )
             raise NoAnswer(f"{payment_id} can't be waited for: {cause}")
         return reply.status
 

@@ -78,11 +78,18 @@ def living(reader: Reader, payment_ids: Sequence[str]) -> int:
     return number
 
 
-def ended(reader: Reader) -> dict[str, int]:
-    """How many payments have ended on some version of each workflow, by its name."""
-    if not _has(reader, "sagas"):
-        return {}
-    return dict(reader.all(f"SELECT workflow, count(*) FROM sagas WHERE NOT ({_LIVE}) GROUP BY workflow"))
+def census(reader: Reader) -> tuple[dict[Version, int], dict[str, int]]:
+    """Payments under way by version, and ended ones by the name of their workflow; looks at each saga once."""
+    under_way: dict[Version, int] = {}
+    ended: dict[str, int] = {}
+    if _has(reader, "sagas"):
+        sql = f"SELECT workflow, version, {_LIVE}, count(*) FROM sagas GROUP BY 1, 2, 3"
+        for name, number, lives, count in reader.all(sql):
+            if lives:
+                under_way[Version(name, number)] = count
+            else:
+                ended[name] = ended.get(name, 0) + count
+    return under_way, ended
 
 
 def who_needs(reader: Reader, version: Version, limit: int) -> list[str]:
