@@ -53,24 +53,26 @@ def enter(route: Route, state: State, at: int, now: datetime, events: Events = (
     return Decision(State(order, FORWARD, at, 1), ((step.to, step.command(order)),), timers, events)
 
 
-def numbered(route: Route, state: State) -> tuple[Numbered, ...]:
-    """The numbers, other than 1, under which steps were sent last, with those that are in hand.
+def remembering(route: Route, state: State) -> State:
+    """The same state, which keeps the numbers, other than 1, under which the steps in hand were sent.
 
     A payment that is restarted sends its earlier steps under these: an earlier number would be answered with a refusal
     that is past.
     """
+    if state.tries == 1 and not [branch for branch in state.branches if branch.tries > 1]:
+        return state
     numbers = dict(state.numbers)
     for at, branch in enumerate(state.branches, state.step):
         if branch.tries > 1:
             numbers[route.steps[at].name] = branch.tries
     if state.tries > 1:
         numbers[route.steps[state.step].name] = state.tries
-    return tuple(Numbered(*each) for each in numbers.items())
+    return state._replace(numbers=tuple(Numbered(*each) for each in numbers.items()))
 
 
 def _fresh(route: Route, state: State, at: int) -> State:
     after = State(state.order, FORWARD, at, 1)
-    if numbers := numbered(route, state):
+    if numbers := remembering(route, state).numbers:
         after = after._replace(numbers=numbers, tries=dict(numbers).get(route.steps[at].name, 1))
     if state.return_id:
         after = after._replace(return_id=state.return_id, return_reason=state.return_reason)
@@ -96,13 +98,12 @@ def _begin(route: Route, state: State, at: int, now: datetime, events: Events) -
     assert group is not None
     steps: Any = route.steps[group.start : group.stop]
     fresh = _fresh(route, state, at)
+    if not fresh.numbers:
+        begun = fresh._replace(branches=(Branch(),) * len(steps))
+        return Decision(begun, tuple((each.to, each.command(order)) for each in steps), clocks(route, begun), events)
     numbers = dict(fresh.numbers)
-    branches = tuple(Branch(tries=numbers.get(each.name, 1)) for each in steps)
-    begun = fresh._replace(branches=branches, tries=1)
-    sends = tuple(
-        (each.to, command_of(each, alone(route, begun, at + number)) if numbers else each.command(order))
-        for number, each in enumerate(steps)
-    )
+    begun = fresh._replace(branches=tuple(Branch(tries=numbers.get(each.name, 1)) for each in steps), tries=1)
+    sends = tuple((each.to, command_of(each, alone(route, begun, at + nth))) for nth, each in enumerate(steps))
     return Decision(begun, sends, clocks(route, begun), events)
 
 

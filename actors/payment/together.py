@@ -15,7 +15,7 @@ from actors.payment.clocks import alone, branch_key, branch_of, clocks, under_wa
 from actors.payment.definition import Route, Timer
 from actors.payment.messages import StepTimedOut
 from actors.payment.model import DONE, FORWARD, Decision, State
-from actors.payment.moves import Events, enter, numbered, with_branch
+from actors.payment.moves import Events, enter, remembering, with_branch
 
 Rule = Callable[[Route, State, int, Any, datetime], Decision]
 OwnRule = Callable[[Route, State, Any, datetime], Decision]
@@ -50,7 +50,7 @@ def done(rule: Rule) -> Rule:
         forgotten = (Timer(None, None, branch_key(route, at)),)
         if under_way(route, after):
             return Decision(after, (), forgotten)
-        following = enter(route, after._replace(numbers=numbered(route, after)), group.stop, now)
+        following = enter(route, remembering(route, after), group.stop, now)
         return following._replace(timers=forgotten + following.timers)
 
     return done_one
@@ -79,7 +79,7 @@ def resumed(route: Route, state: State, now: datetime, events: Events) -> Decisi
     group = route.groups[state.step]
     assert group is not None
     if not under_way(route, state):
-        return enter(route, state._replace(numbers=numbered(route, state)), group.stop, now, events)
+        return enter(route, remembering(route, state), group.stop, now, events)
     branches = tuple(branch if branch.waiting else branch._replace(attempt=1) for branch in state.branches)
     going_on = state._replace(stopping="", reason=None, attempt=1, branches=branches)
     return Decision(going_on, (), clocks(route, going_on), events)
