@@ -164,8 +164,9 @@ def chain_stages(
         )  # fmt: skip
         given = {event.__name__ for event in answers(on, name)}
         told = [
-            later for later in messages[at + 1 :] if later.sender == each.receiver and later.kind == EVENT
-            and (later.cause == each.id or (later.type in given and messages.index(later) < end))
+            later for then, later in enumerate(messages[at + 1 :], at + 1)
+            if later.sender == each.receiver and later.kind == EVENT
+            and (later.cause == each.id or (later.type in given and then < end))
         ]  # fmt: skip
         state = _of_reaction(told, given, meant, status)
         took = span(each, told[-1]) if told else ""

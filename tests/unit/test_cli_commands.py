@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from actors.admin.command import error_of
 from actors.admin.command_line import sentence
 from actors.aml.messages import DecideReview, LoadWatchlist, ReviewDecided, ReviewRefused, WatchlistLoaded
 from actors.directory.messages import Replay, Subscribed, SubscriptionRefused
@@ -634,6 +635,21 @@ def test_what_can_only_be_a_mistake_is_wrong_usage_and_nothing_is_sent(desk: Des
     """An unset variable must not pay twice, and nobody's terminal is painted by a stored reason."""
     assert desk.run(*line) == 2
     assert desk.client.asked == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (OrderRefused(idempotency_key="k", error="account ACC-9 is not known"), "account ACC-9 is not known"),
+        (
+            AccountOpened(account_id="ACC-1", currency="EUR"),
+            "which this program can't take: run the one that the system",
+        ),
+    ],
+)
+def test_an_answer_that_is_not_understood_says_what_to_do(reply: Any, words: str) -> None:
+    """A program older than the system that it speaks to is run by mistake; the class alone tells nobody."""
+    assert words in error_of(reply)
 
 
 def test_a_wrong_workflow_is_told_in_its_own_words() -> None:
