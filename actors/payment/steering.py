@@ -116,7 +116,7 @@ def retry(route: Route, state: State, command: SteerSaga, now: datetime) -> Stee
         timers.append(Timer(wait(out.of, 1), StepTimedOut(step=out.name, attempt=1), key))
     if not sends:
         name = route.steps[state.step].name
-        raise Refused(f"{payment_id} waits for a person's decision at {name}: see review list")
+        raise Refused(f"{payment_id} waits for a person's decision at {name}: see review list or approvals list")
     names = ", ".join(tick.step for _, tick, _ in timers if tick)
     return Steered(Decision(again, tuple(sends), tuple(timers), (event,)), f"{payment_id}: {names} is sent again")
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MOVING: Final = ("received", "debiting", "screening", "executing", "compensating")
 FINAL: Final = frozenset({"completed", "rejected", "cancelled", "returned"})
 OBSERVER: Final = "tracker"
+CLERK: Final = "operations"  # asks for things in people's names, many at once: it has a part in jobs, in no payment
 CALL: Final = "PaymentNeedsAttention"  # what followers alone react to; itself it calls a person
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 RARE: Final = frozenset({"held", "needs_attention", "rejected", "cancelled", "returned"})
@@ -131,16 +132,18 @@ def _calls_for_nothing(message: Message, status: str, heard: str) -> bool:
 
     A reaction to a payment's end, or to a call for a person, failed: a mail or a copy is missing, the payment is not,
     whether that end has been heard of or is still on its way from another cell. The tracker itself could not take a
-    line that would be no news. Or the deadline had passed just before somebody was heard, in the same turn.
+    line that would be no news. What asks for many payments at once missed an answer about this one, which its job's
+    result shows. Or the deadline had passed just before somebody was heard, in the same turn.
     """
     if isinstance(message, PaymentStalled):
         return message.last_message != heard
     failed = codec.type_names.get(getattr(message, "event_type", ""))
     if failed is None:
         return False
-    if getattr(message, "subscriber", "") == OBSERVER:
+    subscriber = getattr(message, "subscriber", "")
+    if subscriber == OBSERVER:
         return failed.progress not in MOVES[status]
-    return failed.progress in FINAL or failed.__name__ == CALL
+    return subscriber == CLERK or failed.progress in FINAL or failed.__name__ == CALL
 
 
 def _ends_what_moves(progress: str | None, status: str) -> bool:

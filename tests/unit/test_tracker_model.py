@@ -138,6 +138,14 @@ def test_a_mail_that_failed_after_the_end_leaves_the_payment_ended() -> None:
     assert follow(completed, [line("needs_attention", failed("ReturnReceived"))]).status == "needs_attention"
 
 
+@pytest.mark.parametrize("status", ["screening", "cancelled"])
+def test_a_job_that_missed_an_answer_calls_nobody_to_the_payment(status: str) -> None:
+    """A late line that moves a payment would otherwise follow, and after it a deadline that nobody can keep."""
+    missed = ReactionFailed(subscriber="operations", event_type="CancellationTaken", dead_letter_id="D1", cause="x")
+    standing = follow(UNKNOWN, [line(status)])
+    assert follow(standing, [line("needs_attention", missed)]) is standing
+
+
 def test_a_mail_that_fails_before_the_end_is_heard_of_calls_nobody() -> None:
     """The end of another cell may be on its way still: the call would have the last word, for it is younger."""
     under_way = Standing(status="executing")
