@@ -7,11 +7,21 @@ from typing import Any
 
 import pytest
 
-from actors.payment.definition import Part, Together, WaitUntil, Workflow
+from actors.payment.definition import Part, Together, TryLater, WaitUntil, Workflow
 from actors.payment.migration import CannotMigrate, moved
-from actors.payment.model import COMPENSATING, FORWARD, HALTED, RETURNING, Branch, State
-from actors.payment.stanzas import SCREEN
-from actors.payment.workflow import APPROVE, DEBIT, EXECUTE, LIMITS, POST, execution_date, payment
+from actors.payment.model import COMPENSATING, FORWARD, HALTED, RETURNING, Branch, Numbered, State
+from actors.payment.stanzas import SCREEN, minutes
+from actors.payment.workflow import (
+    APPROVE,
+    DEBIT,
+    EXECUTE,
+    LIMITS,
+    POST,
+    debit_again,
+    execute_again,
+    execution_date,
+    payment,
+)
 from actors.vocabulary.reason import Reason
 from tests.fakes.workflow_script import an_order
 
@@ -26,6 +36,10 @@ def version(number: int, *steps: Part, name: str = "debit-first") -> Workflow:
 
 
 PLAIN = (DEBIT, SCREEN, EXECUTE, POST)
+HELD_FOR_EVER = replace(DEBIT, compensation=None, undone=None, undo_refused=None)
+LATER = {"AM04": TryLater(minutes(10))}
+DEBITED_AGAIN = replace(DEBIT, again=debit_again, on_reason=LATER)
+TRIED = replace(EXECUTE, again=execute_again, on_reason=LATER)
 NOTED = replace(LIMITS, compensation=None, undone=None)  # a step that may stand after the pivot
 
 
@@ -121,7 +135,46 @@ REFUSALS: list[tuple[tuple[Part, ...], tuple[Part, ...], State, str]] = [
     (
         PLAIN, (DEBIT, replace(SCREEN, undo_when_done=True), EXECUTE, POST),
         stands(1, COMPENSATING, reason=WHY, ending="rejected"),
-        "is being undone, and screen-beneficiary is undone otherwise in debit-first@2",
+        "stands at screen-beneficiary, which is undone otherwise in debit-first@2",
+    ),
+    (
+        PLAIN, (HELD_FOR_EVER, SCREEN, EXECUTE, POST), stands(1),
+        "has done debit-account, which is undone otherwise in debit-first@2",
+    ),
+    (
+        PLAIN, (HELD_FOR_EVER, SCREEN, EXECUTE, POST), stands(0),
+        "stands at debit-account, which is undone otherwise in debit-first@2",
+    ),
+    (
+        PLAIN, (DEBIT, replace(SCREEN, waits_for_person=None, overdue=None), EXECUTE, POST), stands(2),
+        "has done screen-beneficiary, which means something else in debit-first@2",
+    ),
+    *(
+        (
+            PLAIN, (DEBIT, SCREEN, replace(EXECUTE, **{answer: None}), POST), stands(2),
+            "stands at execute-payment, which means something else in debit-first@2",
+        )
+        for answer in ("refused", "under_way", "in_doubt")
+    ),
+    *(
+        (
+            PLAIN, (DEBIT, replace(SCREEN, **{answer: None}), EXECUTE, POST), stands(1),
+            "stands at screen-beneficiary, which means something else in debit-first@2",
+        )
+        for answer in ("waits_for_person", "overdue")
+    ),
+    (
+        (DEBIT, SCREEN, TRIED, POST), PLAIN, stands(2, tries=2),
+        "was tried again at execute-payment, which debit-first@2 never does",
+    ),
+    (
+        (DEBIT, SCREEN, TRIED, POST), PLAIN, stands(3, numbers=(Numbered("execute-payment", 2),)),
+        "was tried again at execute-payment, which debit-first@2 never does",
+    ),
+    (
+        (Together("both", (DEBITED_AGAIN, SCREEN)), EXECUTE, POST), (Together("both", (DEBIT, SCREEN)), EXECUTE, POST),
+        stands(0, branches=(Branch(tries=2), Branch())),
+        "was tried again at debit-account, which debit-first@2 never does",
     ),
 ]  # fmt: skip
 
@@ -134,6 +187,13 @@ def test_a_payment_that_cannot_be_moved_stays_and_says_why(
     with pytest.raises(CannotMigrate) as refusal:
         move(before, after, state)
     assert str(refusal.value) == sentence
+
+
+def test_what_was_tried_once_moves_to_a_version_that_never_tries_again() -> None:
+    """And waits, tries and what a reason leads to may differ in any case: they are the other version's to say."""
+    assert move((DEBIT, SCREEN, TRIED, POST), PLAIN, stands(2)) == stands(2)
+    patient = replace(TRIED, timeout=minutes(9), retries=9, on_reason={"TM01": TryLater(minutes(1), tries=1)})
+    assert move((DEBIT, SCREEN, TRIED, POST), (DEBIT, SCREEN, patient, POST), stands(2, tries=2)) == stands(2, tries=2)
 
 
 def test_a_payment_keeps_its_workflow() -> None:
