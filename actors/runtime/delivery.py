@@ -192,10 +192,9 @@ class Delivery:
         self._session.take_back()
         self._effects.take_back()
         self._system.drop(actor)
+        self._pauses.take_back()
         if actor == DIRECTORY:
             self._subscriptions.look()
-        elif actor == PAUSES:
-            self._pauses.look()
 
     def _give_way(self, target: str, envelope: Envelope, error: Exception, parked: Parked | None) -> None:
         """A handler has failed as often as it may at once: park the message, or bury it."""

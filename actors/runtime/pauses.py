@@ -69,6 +69,7 @@ class Pauses:
         self._services: dict[str, str] = {}  # the sentence for whoever asks
         self._waiting: frozenset[str] = frozenset()  # services whose rail is paused
         self._payments: set[str] = set()  # without a saga (choreographed, or not begun): that knows by itself
+        self._touched = False  # since memory was last held against the table
         self.active = False
 
     def look(self) -> None:
@@ -81,7 +82,13 @@ class Pauses:
         self._waiting = frozenset(row[2] for row in rows if row[0] == RAIL)
         self._payments = {row[1] for row in rows if row[0] == PAYMENT}
         self._outboxes.hold(frozenset(row[1] for row in rows if row[0] == RAIL))
+        self._touched = False
         self._look_active()
+
+    def take_back(self) -> None:
+        """A handler has raised, and what it wrote is gone: whoever it was, it may have paused or resumed something."""
+        if self._touched:
+            self.look()
 
     def why(self, target: str) -> str:
         """The sentence for who sends something to an actor whose service is paused, or ""."""
@@ -150,11 +157,11 @@ class Pauses:
     def _changed(self, kind: str, name: str, *, add: bool) -> None:
         if kind != PAYMENT:
             self.look()
-            return
-        if add:
+        elif add:
             self._payments.add(name)
         else:
             self._payments.discard(name)
+        self._touched = True
         self._look_active()
 
     def _look_active(self) -> None:

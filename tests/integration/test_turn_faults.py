@@ -13,7 +13,7 @@ import pytest
 from actors.directory import log
 from actors.directory.messages import Replay, Subscribe, Unsubscribe
 from actors.messaging.codec import envelope_fields
-from actors.messaging.envelope import COMMAND, Envelope
+from actors.messaging.envelope import CHOREOGRAPHED, COMMAND, Envelope
 from actors.messaging.frames import GATEWAY, LINK, pack_frame, unpack_frame
 from actors.messaging.message import Event, Message
 from actors.messaging.system_messages import (
@@ -27,6 +27,7 @@ from actors.messaging.system_messages import (
     RetryDeadLetters,
 )
 from actors.runtime import inputs, waiters
+from actors.runtime.pauses import PAYMENT
 from actors.runtime.service import Answer
 from actors.runtime.timers import Timers
 from actors.store.session import StoreFailed, StoreFull
@@ -116,6 +117,19 @@ def test_what_a_handler_that_raises_had_handed_over_or_timed_never_was(cell: Doe
     cell.idle()
     assert cell.maker.handed == ["thing"]
     assert len(cell.notes()) == 3
+
+
+def test_a_pause_that_was_taken_back_pauses_nothing(cell: DoersCell) -> None:
+    """Others than the keeper of pauses set them, too; one in memory alone would hold a payment for ever."""
+
+    def act(me: Any, turn: Any) -> None:
+        cell.core._pauses.put(PAYMENT, "P1-00", turn, by="Ada", reason="to see", flow=CHOREOGRAPHED)
+        raise RuntimeError("after all")
+
+    World.acts = {"a": act}
+    cell.post("doer", Do(what="a"))
+    cell.idle()
+    assert not cell.core._pauses.active
 
 
 def test_a_message_that_nobody_could_decode_fails_in_the_handler_that_sends_it(cell: DoersCell) -> None:
