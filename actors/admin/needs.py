@@ -72,7 +72,7 @@ class Run(NamedTuple):
 def needs(reading: Reading) -> dict[Run, Need]:
     """All that is there, or that payments of this data directory miss, with what needs it."""
     from actors import assembly
-    from actors.payment.versions import Version, census
+    from actors.payment.versions import Version, census, not_begun
 
     running: Counter[Version] = Counter()
     late: Counter[str] = Counter()
@@ -80,6 +80,8 @@ def needs(reading: Reading) -> dict[Run, Need]:
         living, ended = census(reader)
         running.update(living)
         late.update(ended)
+    for version, cells in not_begun(reading.readers).items():
+        running[version] += sum(map(len, cells.values()))
     there = {Run(*offer[:3]) for offer in assembly.offers().all}
     names = Counter(run.name for run in there if run.flow == ORCHESTRATED)
     new = new_payments(reading.data)

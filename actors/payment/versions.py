@@ -11,6 +11,11 @@ from actors.store.session import Reader
 
 _AT_ONCE: Final = 500  # ids in one statement
 ENDED: Final = (COMPLETED, REJECTED, CANCELLED, RETURNED)  # what is late for these, any version of the name takes
+# As the tracker has them: accepted, and not seen to move, or shown to a person since nothing did.
+_STILL: Final = """SELECT payment_id, workflow, workflow_version FROM tracker_payments
+    WHERE flow = 'orchestrated' AND deadline IS NOT NULL AND status = 'received'"""
+_STALLED: Final = """SELECT payment_id, workflow, workflow_version FROM tracker_payments
+    WHERE flow = 'orchestrated' AND rare = 'needs_attention'"""
 _LIVE: Final = f"phase NOT IN ({', '.join(repr(phase) for phase in ENDED)})"
 
 
@@ -93,24 +98,66 @@ def census(reader: Reader) -> tuple[dict[Version, int], dict[str, int]]:
 
 
 def who_needs(reader: Reader, version: Version, limit: int) -> list[str]:
-    """The first of the payments that have not ended and run this version."""
-    rows = reader.all(
-        f"SELECT payment_id FROM sagas WHERE workflow = ? AND version = ? AND {_LIVE} ORDER BY payment_id LIMIT ?",
-        (*version, limit),
-    )
-    return [row[0] for row in rows]
+    """The first of the payments that have not ended and run this version, or will."""
+    rows: Sequence[Any] = ()
+    if _has(reader, "sagas"):
+        rows = reader.all(
+            f"SELECT payment_id FROM sagas WHERE workflow = ? AND version = ? AND {_LIVE} ORDER BY payment_id LIMIT ?",
+            (*version, limit),
+        )
+    accepted = not_begun({"": reader}).get(version, {}).get("", [])
+    return sorted([row[0] for row in rows] + accepted)[:limit]
 
 
 def lacking(readers: Mapping[str, Reader], workflows: Mapping[tuple[str, int], Any]) -> dict[Version, dict[str, int]]:
     """Versions that live payments need and `workflows` lacks, with the number in each cell. Mostly reads a few rows."""
     found: dict[Version, dict[str, int]] = {}
+    suspect = {}
     for cell, reader in readers.items():
-        if recorded(reader) <= set(workflows):
-            continue
+        known = recorded(reader)
+        if known and known <= set(workflows):
+            continue  # whatever the last program began or took in, this one has
+        suspect[cell] = reader
         for version, payments in needed(reader).items():
             if version not in workflows:
                 found.setdefault(version, {})[cell] = payments
+    for version, cells in not_begun(suspect).items():
+        if version not in workflows:
+            for cell, payment_ids in cells.items():
+                there = found.setdefault(version, {})
+                there[cell] = there.get(cell, 0) + len(payment_ids)
     return found
+
+
+def not_begun(readers: Mapping[str, Reader]) -> dict[Version, dict[str, list[str]]]:
+    """Accepted payments by version and cell that no saga of these stores knows: what begins them waits somewhere.
+
+    Payment is paused, a message is between two cells or waits for another try: the tracker saw the order, wherever it
+    is. Where sagas live in another store than the tracker, those that a person has been called to are not looked at:
+    most have one, and count there.
+    """
+    found: dict[Version, dict[str, list[str]]] = {}
+    for cell, reader in readers.items():
+        if not _has(reader, "tracker_payments"):
+            continue
+        rows = reader.all(f"{_STILL} UNION ALL {_STALLED}" if recorded(reader) else _STILL)
+        begun = _begun(readers.values(), [row[0] for row in rows])
+        for payment_id, name, number in rows:
+            if payment_id not in begun:
+                found.setdefault(Version(name, number), {}).setdefault(cell, []).append(payment_id)
+    return found
+
+
+def _begun(readers: Iterable[Reader], payment_ids: Sequence[str]) -> set[str]:
+    begun: set[str] = set()
+    for reader in readers:
+        if not _has(reader, "sagas"):
+            continue
+        for at in range(0, len(payment_ids), _AT_ONCE):
+            some = payment_ids[at : at + _AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            begun |= {row[0] for row in reader.all(f"SELECT payment_id FROM sagas WHERE payment_id IN ({marks})", some)}
+    return begun
 
 
 def _has(reader: Reader, table: str) -> bool:

@@ -9,14 +9,18 @@ import pytest
 
 from actors.admin.backup import SETTINGS
 from actors.admin.checking import check
+from actors.admin.needs import Run, needs
 from actors.admin.reading import Reading
+from actors.messaging.system_messages import PauseTarget, ResumeTarget
 from actors.payment import saga as sagas
 from actors.payment.messages import MigrateSaga, SagaSteered, SteeringRefused
 from actors.payment.stanzas import SCREEN
-from actors.payment.versions import Version, lacking, needed
+from actors.payment.versions import Version, lacking, needed, who_needs
 from actors.payment.workflow import APPROVE, DEBIT, EXECUTE, LIMITS, POST, WORKFLOWS, payment
+from actors.runtime.pauses import SERVICE
 from config.settings import EFFECTIVE
 from tests.fakes.bank import DOUBTFUL, Bank, Way
+from tests.fakes.stores import keep_payment, open_store
 
 WAY = Way("orchestrated", "debit-first")
 CHECKED = payment("debit-first", version=2, steps=(DEBIT, SCREEN, LIMITS, EXECUTE, POST))
@@ -166,6 +170,39 @@ def test_a_version_is_needed_while_a_payment_under_way_runs_it(
         reading.close()
     bank.decide(payment_id, "clear")
     bank.until_status(payment_id, "completed")
+
+
+def test_a_version_is_needed_by_a_payment_that_was_accepted_and_has_not_begun(
+    bank: Bank, versions: dict[tuple[str, int], object]
+) -> None:
+    """While Payment is paused no saga knows of it; without its version it would never begin."""
+    bank.cell.tell("pauses", PauseTarget(kind=SERVICE, name="payment", by="Ada", reason="maintenance"))
+    payment_id = bank.pay()
+    reading = Reading.open(bank.data)
+    try:
+        without = {key: each for key, each in versions.items() if key != DEBIT_FIRST_1}
+        assert lacking(reading.readers, without) == {DEBIT_FIRST_1: {"cell-0": 1}}
+        assert who_needs(reading.readers["cell-0"], DEBIT_FIRST_1, 3) == [payment_id]
+        assert needs(reading)[Run("orchestrated", *DEBIT_FIRST_1)].payments == 1
+        bank.cell.tell("pauses", ResumeTarget(kind=SERVICE, name="payment", by="Ada", reason="done"))
+        bank.until_status(payment_id, "completed")
+        assert lacking(reading.readers, without) == {}
+        assert needs(reading)[Run("orchestrated", *DEBIT_FIRST_1)].payments == 0
+    finally:
+        reading.close()
+
+
+def test_where_sagas_live_elsewhere_the_tracker_knows_who_has_not_begun(tmp_path: Path) -> None:
+    """Its cell refuses to start; whoever needs attention has begun, or a person knows of it."""
+    session = open_store(tmp_path)
+    keep_payment(session, "P-1", "received")
+    keep_payment(session, "P-2", "debiting")
+    keep_payment(session, "P-3", "needs_attention", "NARR")
+    assert lacking({"cell-0": session}, WORKFLOWS) == {}
+    assert lacking({"cell-0": session}, {}) == {DEBIT_FIRST_1: {"cell-0": 1}}
+    assert who_needs(session, DEBIT_FIRST_1, 3) == ["P-1"]
+    session.roll_back()
+    session.close()
 
 
 def test_what_is_late_for_an_ended_payment_needs_no_version_of_its_own(
