@@ -34,8 +34,11 @@ from actors.payment.steering import Refused, steer
 from actors.payment.versions import Version, version_in
 from actors.vocabulary.operators import PAUSE, RESTART, RESUME, RETRY
 from actors.vocabulary.order import PaymentOrder
+from actors.vocabulary.reason import Reason
 
 MOST_STEPS: Final = 20_000  # that are tried for one payment
+WORDS: Final = "text"  # of a reason: for people, and may be put otherwise without a new version; its code may not
+TOLD: Final = "attention"  # where a saga keeps the words that a person was told last
 _STEERING: Final = {PauseSaga: PAUSE, ResumeSaga: RESUME, RetrySaga: RETRY, RestartSaga: RESTART}
 
 COMMAND: Final = "another command"
@@ -139,9 +142,10 @@ class _Orders:
             return False
         if point.aside and not point.state.paused:
             return False
-        if point.state != self._stored and all_arrived:
-            self._differs(point, _standing(point.state, self._stored))
-        return point.state == self._stored
+        found = _standing(point.state, self._stored) if point.state != self._stored else None
+        if found is not None and all_arrived:
+            self._differs(point, found)
+        return found is None
 
     def _continued(self, point: _Point) -> Iterator[_Point]:
         """What may come next, the likeliest first."""
@@ -262,8 +266,10 @@ def _compare(after: str, journal: tuple[Said, ...], decision: Decision) -> Diffe
             kind = COMMAND if was.target or now.target else EVENT
             return Difference(kind, after, str(was), str(now))
         if was.message != now.message:
-            where, before, today = _first_difference(type(was.message).__name__, was.message, now.message)
-            return Difference(CONTENT, after, f"{where} {before}", f"{where} {today}")
+            found = _first_difference(type(was.message).__name__, was.message, now.message)
+            if found is not None:
+                where, before, today = found
+                return Difference(CONTENT, after, f"{where} {before}", f"{where} {today}")
     if len(journal) > len(code):
         return Difference(MISSING, after, str(journal[len(code)]), "nothing")
     if len(code) > len(journal):
@@ -273,17 +279,26 @@ def _compare(after: str, journal: tuple[Said, ...], decision: Decision) -> Diffe
 
 def _standing(state: State, stored: State) -> Difference | None:
     for name, now, was in zip(State._fields, state, stored, strict=True):
-        if now != was:
-            return Difference(STANDING, "all of its messages", f"{name} {_short(was)}", f"{name} {_short(now)}")
+        if now == was or (name == TOLD and now and was):
+            continue
+        found = _first_difference(name, was, now)
+        if found is not None:
+            where, before, today = found
+            return Difference(STANDING, "all of its messages", f"{where} {before}", f"{where} {today}")
     return None
 
 
-def _first_difference(name: str, was: Any, now: Any) -> tuple[str, Any, Any]:
+def _first_difference(name: str, was: Any, now: Any) -> tuple[str, Any, Any] | None:
+    """Where two values differ, and both sides there; None where only a reason's words for people do."""
     if type(was) is type(now) and is_dataclass(was):
         for field in fields(was):
             before, today = getattr(was, field.name), getattr(now, field.name)
-            if before != today:
-                return _first_difference(f"{name}.{field.name}", before, today)
+            if before == today or (isinstance(was, Reason) and field.name == WORDS):
+                continue
+            found = _first_difference(f"{name}.{field.name}", before, today)
+            if found is not None:
+                return found
+        return None
     return name, _short(was), _short(now)
 
 

@@ -15,20 +15,33 @@ MIGRATE: Final = "migrate"
 BULK: Final = "bulk"  # whatever is done to more than one payment at once
 ACTIONS: Final = (PAUSE, RESUME, RETRY, RESTART, CANCEL, SETTLE, MIGRATE)
 NOBODY: Final = "nobody named"
+# What Unicode calls default-ignorable, beside the format characters (Cf): joiners, fillers, variation selectors.
+_UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0").union(
+    map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+)
 _CLIENT: Final = "client/"  # how the gateway calls whoever is no actor; nobody else can be called so
 
 
 def same_person(one: str, other: str) -> bool:
     """Whether two names are one, however they are written: a Shift key makes nobody a second person.
 
+    Nor does a mark that nobody sees. Letters of another script that look alike are other letters here: where that
+    matters, `operators.names` and `approval.approvers` say who may act at all.
+
     >>> same_person("Ada Miller", "  ada MILLER"), same_person("Ada", "A d a"), same_person("Ada", "Bob")
     (True, True, False)
+    >>> [same_person("Ada", f"A{mark}da") for mark in ("\u00ad", "\u034f", "\u200b", "\ufe0f", "\U000e0100")]
+    [True, True, True, True, True]
     """
     return _plain(one) == _plain(other)
 
 
 def _plain(name: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+    return "".join(mark for mark in unicodedata.normalize("NFKC", name).casefold() if _is_seen(mark))
+
+
+def _is_seen(mark: str) -> bool:
+    return not (mark.isspace() or mark in _UNSEEN or unicodedata.category(mark) == "Cf")
 
 
 class OperatorRules(NamedTuple):

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from actors.disbursement.messages import PaymentNeedsAttention
 from actors.limits.messages import LimitExceeded, WithinLimits
 from actors.payment import replay as replaying
 from actors.payment.definition import Together, WaitUntil, Workflow
 from actors.payment.journal import story
 from actors.payment.messages import CancelSaga, PauseSaga, ResumeSaga, StepTimedOut
-from actors.payment.replay import ADDED, CANNOT, COMMAND, NOT_REPLAYED, STANDING, UNORDERED, Difference, replay
+from actors.payment.replay import ADDED, CANNOT, COMMAND, CONTENT, NOT_REPLAYED, STANDING, UNORDERED, Difference, replay
 from actors.payment.workflow import APPROVE, DEBIT, DEBIT_FIRST, EXECUTE, LIMITS, POST, SCREEN, execution_date, payment
 from actors.vocabulary.reason import Reason
 from tests.fakes.payment_answers import (
@@ -111,6 +112,32 @@ def test_no_order_hides_what_the_code_does_differently(checks: RecordedSaga) -> 
     assert found is not None
     assert found.kind == COMMAND
     assert (found.journal, found.code) == ("ExecutePayment to execution", "RequestApproval to approval")
+
+
+def worded(saga: RecordedSaga, reason: Reason) -> RecordedSaga:
+    """As a program would have left it that called a person with these words."""
+    for at, line in enumerate(saga.lines):
+        message = line.envelope.message
+        if isinstance(message, PaymentNeedsAttention):
+            saga.lines[at] = line._replace(envelope=line.envelope._replace(message=replace(message, reason=reason)))
+            saga.state = saga.state._replace(attention=reason.text)
+    return saga
+
+
+def test_words_for_people_may_be_put_otherwise_and_a_code_may_not() -> None:
+    """A sentence that was made clearer would otherwise ask for a new version, and for ever."""
+    saga = RecordedSaga(DEBIT_FIRST)
+    for message, cell in ((DEBITED, LEDGER), (CLEARED, AML), (EXECUTED, EXECUTION), (CONTRADICTED, EXECUTION)):
+        saga.hears(message, cell)
+    code = next(
+        line.envelope.message.reason.code
+        for line in saga.lines
+        if isinstance(line.envelope.message, PaymentNeedsAttention)
+    )
+    assert replayed(worded(saga, Reason(code, "the bank has said two things"))) is None
+    found = replayed(worded(saga, Reason("FRAD", "the bank has said two things")))
+    assert found is not None
+    assert (found.kind, found.journal) == (CONTENT, "PaymentNeedsAttention.reason.code FRAD")
 
 
 def test_an_order_that_cannot_have_been_explains_nothing(checks: RecordedSaga) -> None:
