@@ -81,16 +81,16 @@ class Tracker(Service):
             else:
                 continue
             after = follow(before, records)
-            if after is before or after.moved_at is None:
+            if after is before:
                 continue
             unanswered = after.status == "executing" and bool(answered.missing(after.last_event, workflow))
             patience = self._patience.for_payment(after.status, flow, unanswered=unanswered)
             deadline = None if patience is None else now + patience
-            moved_at = now if after.moved_at is turn.now else micros(after.moved_at)
+            moved_at = now if after.moved_at is turn.now else _micros(after.moved_at)
             if after.told_at is not None:
                 told_at = now if after.told_at is turn.now else micros(after.told_at)
             if order:
-                writes.add(order, after, moved_at, deadline, told_at)
+                writes.add(order, after, moved_at or now, deadline, told_at)
             else:
                 writes.change(payment_id, before, after, moved_at, deadline, told_at)
         self._store.write(writes)
@@ -231,3 +231,7 @@ class _Answered:
 
 
 _MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def _micros(at: datetime | None) -> int | None:
+    return None if at is None else micros(at)

@@ -48,7 +48,8 @@ class Standing(NamedTuple):
     """What is known of one payment: its status with the reason for it, and what moved it last.
 
     `last_type` is the last message of any kind, `last_event` the last published one, `reached` the actors
-    that got that one. `told_at` is the moment of the newest line that said something of the status.
+    that got that one. `moved_at` is when it moved last, or since when a person is called (None: as before).
+    `told_at` is the moment of the newest line that said something of the status.
     """
 
     status: str = ""
@@ -74,6 +75,7 @@ def follow(standing: Standing, records: Iterable[Record]) -> Standing:
     last: Message | None = None
     event: Message | None = None
     receivers: tuple[str, ...] = ()
+    stood = status
     for _, at, envelope, progress, received_by in records:
         if told_at is not None and at < told_at and not _ends_what_moves(progress, status):
             continue  # it comes late, from another cell: the story has gone on since
@@ -95,7 +97,9 @@ def follow(standing: Standing, records: Iterable[Record]) -> Standing:
             if said[1]:
                 reason, text = said
             told_at = told_at if _nothing_was_heard(envelope.message) else at
-        moved_at = at
+        # What is asked and answered while a person is called does not make anybody wait any less long.
+        moved_at = moved_at if stood == status == "needs_attention" else at
+        stood = status
         last = envelope.message
         if envelope.kind == EVENT and not last.by_person:  # a person's wish is no step that others answer
             event, receivers = last, received_by

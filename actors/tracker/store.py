@@ -79,7 +79,8 @@ MIGRATIONS: Final = (
 
 _INSERT: Final = "INSERT INTO tracker_payments VALUES (" + ", ".join("?" * 28) + ")"
 _UPDATE: Final = """UPDATE tracker_payments SET status = ?, rare = ?, reason = ?, reason_text = ?,
-    last_type = ?, last_event = ?, reached = ?, updated_at = ?, deadline = ?, told_at = ? WHERE payment_id = ?"""
+    last_type = ?, last_event = ?, reached = ?, updated_at = coalesce(?, updated_at), deadline = ?, told_at = ?
+    WHERE payment_id = ?"""
 _COUNT: Final = """INSERT INTO tracker_counts VALUES (?, ?)
     ON CONFLICT (status) DO UPDATE SET payments = tracker_counts.payments + excluded.payments"""
 _STANDING: Final = "payment_id, flow, workflow, status, reason, reason_text, last_type, last_event, reached"
@@ -138,9 +139,15 @@ class Writes:
             self.waiting = True
 
     def change(
-        self, payment_id: str, before: Standing, after: Standing, moved_at: int, deadline: int | None, told_at: int
+        self,
+        payment_id: str,
+        before: Standing,
+        after: Standing,
+        moved_at: int | None,
+        deadline: int | None,
+        told_at: int,
     ) -> None:
-        """A payment whose row stands."""
+        """A payment whose row stands; without `moved_at` it has not moved."""
         status, reason, reason_text, last_type, last_event, reached, _, _ = after
         rare = status if status in RARE else None
         self.changed.append(

@@ -244,6 +244,24 @@ def test_sweeping_starts_with_the_first_open_payment_and_waits_for_the_next_dead
     assert turn.timers == {SWEEP: (timedelta(seconds=29), SweepDeadlines())}
 
 
+def test_a_payment_that_needs_attention_has_done_so_since_it_first_did(bench: ServiceBench) -> None:
+    """The oldest doubts would otherwise stand last in the list of what is stuck: the bank is asked again and again."""
+    order = an_order()
+    begin(bench, order, status="executing")
+    bench.now += timedelta(seconds=10)
+    doubt = PaymentNeedsAttention(order=order, reason=Reason("AB05", "no final answer"))
+    observe(bench, line(bench, order, doubt, "needs_attention"))
+    since = shown(bench, order)["updated_at"]
+    bench.now += timedelta(seconds=60)
+    observe(bench, line(bench, order, AccountDebited(debit_id=order.payment_id), None))
+    again = PaymentNeedsAttention(order=order, reason=Reason("AB05", "still no answer"))
+    observe(bench, line(bench, order, again, "needs_attention"))
+    assert shown(bench, order)["updated_at"] == since
+    assert shown(bench, order)["reason_text"] == "still no answer"
+    complete(bench, order)
+    assert shown(bench, order)["updated_at"] > since
+
+
 def test_deadlines_are_prolonged_by_the_downtime(bench: ServiceBench) -> None:
     """Nobody could answer while the cell was down."""
     begin(bench, an_order())
