@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -29,6 +30,7 @@ from actors.payment.parts import (
 from actors.payment.policies import CallPerson, NextWindow, Policy, StopAndUndo, TryLater
 from actors.payment.route import Outcomes, Route, ways
 from actors.payment.windows import Window
+from actors.vocabulary.offers import CHAIN
 from actors.vocabulary.order import PaymentOrder
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "WaitUntil", "Window", "Workflow", "all_parts", "wait",
 ]  # fmt: skip
 
+_NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _MOST_ROUTES: Final = 256  # what nobody can look through is no workflow any more
 
 
@@ -65,6 +68,16 @@ class Workflow:
     _only: Route | None = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name) or self.name.startswith(CHAIN):
+            raise BadWorkflow(
+                f"a workflow can't be called {self.name[:60]!r}: use small letters, digits and hyphens, and nothing"
+                f" that begins with {CHAIN}, as chains do"
+            )
+        if not isinstance(self.version, int) or self.version < 1:
+            raise BadWorkflow(f"{self.name} has no version {self.version}: versions are whole numbers from 1")
+        for part in self.steps:
+            if not isinstance(part, Step | WaitUntil | Together | Choice):
+                raise BadWorkflow(f"{self.name}: {str(part)[:40]!r} is no step, `Together`, `Choice` or `WaitUntil`")
         names = [part.name for part in all_parts(self.steps) if isinstance(part, Together | Choice)]
         names += {part.name for part in all_parts(self.steps) if isinstance(part, Step | WaitUntil)}
         for name in names:

@@ -77,6 +77,13 @@ class Step:
     def __post_init__(self) -> None:
         if (self.compensation is None) != (self.undone is None):
             raise BadWorkflow(f"{self.name} needs both a compensation and its outcome, or neither")
+        if not isinstance(self.timeout, timedelta) or self.timeout <= timedelta():
+            raise BadWorkflow(f"{self.name} waits {self.timeout} for its answer; write a time to wait, as minutes(2)")
+        if self.retries < 0 or self.backoff < 1:
+            raise BadWorkflow(
+                f"{self.name} has {self.retries} retries with a backoff of {self.backoff}; there are 0 or more, and"
+                " each wait is at least as long as the one before it"
+            )
         if self.on_reason and self.refused is None:
             raise BadWorkflow(f"{self.name} is never refused, so it can't do anything about a reason")
         for code, policy in self.on_reason.items():

@@ -72,8 +72,17 @@ class Route:
         object.__setattr__(self, "steps", steps)
         object.__setattr__(self, "groups", tuple(self._groups()))
         pivots = [at for at, step in enumerate(steps) if step.pivot]
-        if len(pivots) != 1:
-            raise BadWorkflow(f"{self._called} has {len(pivots)} pivots; a workflow has one")
+        if not pivots:
+            raise BadWorkflow(
+                f"{self._called} has no pivot: mark the step after which nothing can be undone with pivot=True, as the"
+                " shipped EXECUTE is"
+            )
+        if len(pivots) > 1:
+            named = " and ".join(steps[at].name for at in pivots)
+            raise BadWorkflow(
+                f"{self._called} has {len(pivots)} pivots, {named}: leave pivot=True to the one after which nothing can"
+                " be undone"
+            )
         object.__setattr__(self, "pivot", pivots[0])
         for at, step in enumerate(steps):
             self._check(at, step, {earlier.name for earlier in steps[:at]})

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 REFUND: Final = "refund"  # the workflow of refunds, which no other payment runs on
+CHAIN: Final = "choreographed-"  # what commands call a choreographed order of steps; no workflow's name begins so
 CHAIN_VERSION: Final = 1  # what a choreographed order of steps is offered as: reactions have no versions side by side
 
 

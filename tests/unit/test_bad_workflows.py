@@ -59,15 +59,48 @@ def bits(number: int) -> tuple[Choice, ...]:
 
 UNDONE = {"compensation": DEBIT.compensation, "undone": DEBIT.undone}
 BARE = {"compensation": None, "undone": None, "undo_refused": None}
+NO_PIVOT = "has no pivot: mark the step after which nothing can be undone with pivot=True, as the shipped EXECUTE is"
+LONG_NAME = "use small letters, digits and hyphens, and nothing that begins with choreographed-, as chains do"
 TWO_PIVOTS = replace(POST, pivot=True, needs=())
 
 REFUSED: list[tuple[Callable[[], Any], str]] = [
+    # what it is called
+    *(
+        (lambda name=name: payment(name, version=1, steps=PLAIN), f"a workflow can't be called {name!r}: {LONG_NAME}")
+        for name in ("My Order@2", "mine@2", "", "Mine", "choreographed-mine")
+    ),
+    *(
+        (
+            lambda version=version: payment("mine", version=version, steps=PLAIN),
+            f"mine has no version {version}: versions are whole numbers from 1",
+        )
+        for version in (0, -1, "1")
+    ),
+    (lambda: of(DEBIT, "SCREEN"), "mine: 'SCREEN' is no step, `Together`, `Choice` or `WaitUntil`"),  # type: ignore[arg-type]
+    # how long is waited
+    (
+        lambda: replace(SCREEN, timeout=-5),
+        "screen-beneficiary waits -5 for its answer; write a time to wait, as minutes(2)",
+    ),
+    (
+        lambda: replace(SCREEN, timeout=timedelta()),
+        "screen-beneficiary waits 0:00:00 for its answer; write a time to wait, as minutes(2)",
+    ),
+    (
+        lambda: replace(SCREEN, retries=-1),
+        "screen-beneficiary has -1 retries with a backoff of 2; there are 0 or more, and each wait is at least"
+        " as long as the one before it",
+    ),
     # the pivot, and what may stand where
-    (lambda: of(DEBIT, SCREEN), "mine has 0 pivots; a workflow has one"),
-    (lambda: of(DEBIT, SCREEN, EXECUTE, TWO_PIVOTS), "mine has 2 pivots; a workflow has one"),
+    (lambda: of(DEBIT, SCREEN), f"mine {NO_PIVOT}"),
+    (
+        lambda: of(DEBIT, SCREEN, EXECUTE, TWO_PIVOTS),
+        "mine has 2 pivots, execute-payment and post-debit: leave pivot=True to the one after which nothing can be"
+        " undone",
+    ),
     (
         lambda: of(DEBIT, SCREEN, Choice("large", LARGE, {True: (EXECUTE,), False: ()})),
-        "mine, where large is False, has 0 pivots; a workflow has one",
+        f"mine, where large is False, {NO_PIVOT}",
     ),
     (
         lambda: of(replace(DEBIT, **BARE), SCREEN, EXECUTE, replace(POST, **UNDONE)),

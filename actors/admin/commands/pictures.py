@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from actors.admin import arguments as kinds
 from actors.admin.command import DONE, FAILED, WRONG_USAGE, Command, CommandFailed, Invocation
-from actors.admin.commands.workflow import CHAIN
 from actors.admin.screen import Screen
 from actors.vocabulary.counts import counted
+from actors.vocabulary.offers import CHAIN
 
 if TYPE_CHECKING:
     from actors.payment.definition import Workflow

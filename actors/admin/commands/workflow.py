@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from actors.admin import arguments as kinds
 from actors.admin.command import DONE, Command, CommandFailed, Invocation
 from actors.vocabulary.counts import counted
+from actors.vocabulary.offers import CHAIN, CHAIN_VERSION
 
 if TYPE_CHECKING:
     from actors.admin.needs import Need, Run
 
-CHAIN: Final = "choreographed-"  # the name of an order of steps, as a chain
 _LINK: Final = ("event", "publisher", "reactor", "command")
 _REACTION: Final = ("on", "published by", "who reacts", "what it does")
 
@@ -46,7 +46,6 @@ def _needs(invocation: Invocation) -> dict[Run, Need] | None:
 
 def _run(description: dict[str, Any]) -> Run:
     from actors.admin.needs import Run
-    from actors.vocabulary.offers import CHAIN_VERSION
 
     name = description["name"].removeprefix(CHAIN)
     return Run(description["flow"], name, description.get("version") or CHAIN_VERSION)
