@@ -104,12 +104,22 @@ def hosting(settings: Settings, cell: str, where: Placement | None = None) -> Ho
 
 
 def preload() -> None:
-    """Import every room that a cell needs: once, before the cells are forked, so that no replacement has to."""
+    """Import every room that a cell needs: once, before the cells are forked, so that no replacement has to.
+
+    Raises:
+        BadWorkflow: a file with workflows can't be loaded, by its line, or they ask for what nobody serves.
+    """
     load_messages()
-    services()
-    reactions()
-    families()
-    must_be_served()
+    try:
+        services()
+        reactions()
+        families()
+        must_be_served()
+    except Exception as error:
+        faults = _module("payment", "faults")
+        if faults is None or isinstance(error, faults.BadWorkflow) or not faults.what_is_wrong(error):
+            raise
+        raise faults.BadWorkflow(faults.what_is_wrong(error)) from error
     for name, (_, _, path) in SERVICES.items():
         if path:
             _module(name, path.partition(":")[0])

@@ -167,8 +167,17 @@ def sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return one_line(
-        f"this should not happen ({type(error).__name__}: {error}); run it again with PAYSAGA_DEBUG=1 to see where"
+        _wrong_definition(error)
+        or f"this should not happen ({type(error).__name__}: {error}); run it again with PAYSAGA_DEBUG=1 to see where"
     )
+
+
+def _wrong_definition(error: Exception) -> str:
+    try:
+        from actors.payment.faults import what_is_wrong
+    except ImportError:  # a system without orchestration has no definitions
+        return ""
+    return what_is_wrong(error)
 
 
 def one_line(text: str) -> str:

@@ -2,6 +2,31 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+from typing import Final
+
+_HOME: Final = Path(__file__).parent.parent.parent
+_WRITTEN: Final = tuple(f"actors/payment/{name}.py" for name in ("workflow", "stanzas", "refund"))
+_LOADING: Final = "<module>"  # how Python calls what runs while a file is loaded
+
 
 class BadWorkflow(ValueError):
     """A definition that can't be run; the text is one sentence that says what is wrong with it."""
+
+
+def what_is_wrong(error: BaseException) -> str:
+    """A sentence with file and line for an error met while one of these files was loaded; "" for any other error."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return _sentence(error.filename, error.lineno, error.msg)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.name == _LOADING:
+            return _sentence(frame.filename, frame.lineno, str(error))
+    return ""
+
+
+def _sentence(filename: str, line: int | None, error: str) -> str:
+    name = filename.removeprefix(f"{_HOME}/")
+    if name not in _WRITTEN:
+        return ""
+    return f"{name}, line {line}: {error}; mend it, then look with workflow lint"

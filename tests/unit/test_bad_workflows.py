@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from actors import assembly
+from actors.admin.command_line import sentence
 from actors.ledger.messages import AccountDebited, DebitPosted
+from actors.payment import faults
 from actors.payment.definition import (
     BadWorkflow,
     CallPerson,
@@ -275,3 +277,28 @@ def _pattern(sentence: ast.expr) -> str:
     assert isinstance(sentence, ast.JoinedStr)
     parts = [re.escape(str(part.value)) if isinstance(part, ast.Constant) else ".+?" for part in sentence.values]
     return "".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("steps = (DEBIT, SCREN)", "name 'DEBIT' is not defined"),
+        ("dict(1, timeot=2)", "'int' object is not iterable"),
+        ("steps = (1 2)", "invalid syntax. Perhaps you forgot a comma?"),
+    ],
+)
+def test_a_slip_in_a_definition_is_told_by_its_line(line: str, error: str) -> None:
+    """The likeliest mistakes are Python's to find, and whoever made them is no programmer of this program."""
+    path = Path(faults.__file__).parent / "workflow.py"
+    with pytest.raises(Exception) as slip:  # noqa: PT011  # whatever Python makes of it
+        exec(compile(f"\n\n{line}\n", str(path), "exec"), {})
+    wrong = faults.what_is_wrong(slip.value)
+    assert wrong == f"actors/payment/workflow.py, line 3: {error}; mend it, then look with workflow lint"
+    assert sentence(slip.value) == wrong
+
+
+def test_an_error_that_is_met_anywhere_else_is_no_slip_in_a_definition() -> None:
+    """It is the program's."""
+    with pytest.raises(ZeroDivisionError) as slip:
+        exec(compile("1 / 0", "actors/payment/engine.py", "exec"), {})
+    assert faults.what_is_wrong(slip.value) == ""
