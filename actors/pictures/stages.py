@@ -17,6 +17,7 @@ DONE, UNDONE, REFUSED, HERE, OUT, LEFT = "done", "undone", "refused", "here", "l
 TO_STOP, A_RETURN = "to stop it", "a return"
 POSTPONED: Final = "PaymentPostponed"
 FOR_PEOPLE: Final = ("PaymentNeedsAttention", "CancellationRefused")
+REFUSALS: Final = ("SteeringRefused", "ApprovalRefused", "ReviewRefused", "SettlementRefused")  # of a person's word
 _ENDED: Final = ("completed", "rejected", "cancelled", "returned")
 
 
@@ -102,7 +103,7 @@ def _stage(task: Task, messages: Sequence[Told], status: str) -> Stage:
         state = UNDONE if undone else REFUSED
     if not sent:
         return Stage(task.name, call, LEFT)
-    took = span(sent[0], last) if last else ""
+    took = span(sent[0], last) if last and state != HERE else ""
     return Stage(task.name, call, state, sent[0].time, took, tuple(dict.fromkeys(told)), tuple(dict.fromkeys(undone)))
 
 
@@ -130,7 +131,7 @@ def _block(
     if sent:
         said = [each for each in messages if each.type in answers]
         state = answers[said[-1].type] if said else HERE
-        took = span(sent[0], said[-1]) if said else ""
+        took = span(sent[0], said[-1]) if said and state != HERE else ""
         told = tuple(dict.fromkeys((each.type, each.time) for each in said))
         yield Stage(name, f"{command} → {service}", state, sent[0].time, took, told)
 
@@ -169,7 +170,7 @@ def chain_stages(
             and (later.cause == each.id or (later.type in given and then < end))
         ]  # fmt: skip
         state = _of_reaction(told, given, meant, status)
-        took = span(each, told[-1]) if told else ""
+        took = span(each, told[-1]) if told and state != HERE else ""
         said = tuple(dict.fromkeys((later.type, later.time) for later in told))
         found.append(
             Stage(f"on {each.type}", f"{each.receiver} does {on.command.__name__}", state, each.time, took, said)
@@ -193,8 +194,13 @@ def _of_reaction(told: Sequence[Told], given: set[str], meant: Meanings, status:
 
 
 def acts(messages: Sequence[Told]) -> list[tuple[str, str]]:
-    """What people did to the payment and what they were told, each with its time."""
-    found = [(each.time, _words(each)) for each in messages if each.kind == OPERATOR or each.type in FOR_PEOPLE]
+    """What people asked of the payment, why that was refused, and what they were told; each with its time."""
+    refused = {each.cause: each.data["error"] for each in messages if each.data.get("error") and each.type in REFUSALS}
+    found = [
+        (each.time, _words(each) + (f" (refused: {refused[each.id]})" if each.id in refused else ""))
+        for each in messages
+        if each.kind == OPERATOR or each.type in FOR_PEOPLE
+    ]
     return list(dict.fromkeys(found))
 
 

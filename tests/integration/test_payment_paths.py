@@ -13,7 +13,7 @@ import pytest
 
 from actors import assembly
 from actors.admin.reading import Reading
-from actors.payment.messages import PauseSaga, ResumeSaga
+from actors.payment.messages import MigrateSaga, PauseSaga, ResumeSaga
 from actors.pictures.payment import payment_diagram
 from tests.fakes.bank import BLOCKED, DOUBTFUL, Bank, Way
 
@@ -176,3 +176,32 @@ def test_a_chains_picture_has_what_this_payment_met(tmp_path: Path) -> None:
         assert "PaymentExecuted" in picture
         assert "PostDebit" not in picture
         assert picture.index("VoidDebit") > picture.index("ExecutePayment")
+
+
+def test_a_word_that_was_refused_is_told_with_why(tmp_path: Path) -> None:
+    """Nobody may take a migration that was refused for one that was made."""
+    with Bank(tmp_path, ORCHESTRATED) as bank:
+        bank.open_account()
+        payment_id = bank.pay(name=DOUBTFUL)
+        bank.rest()
+        wish = MigrateSaga(payment_id=payment_id, to="guarded@1", by="Ada", reason="limits for all")
+        bank.cell.tell("payment", wish, payment_id=payment_id)
+        (found,) = starting(lines(bank, payment_id), "MigrateSaga")
+        assert found.startswith("MigrateSaga guarded@1, Ada: limits for all (refused: ")
+        assert "is another workflow" in found
+
+
+@both_flows
+def test_a_step_that_waits_for_a_person_has_taken_no_time_yet(way: Way, tmp_path: Path) -> None:
+    """The time until it was held says nothing of how long it waits."""
+    with Bank(tmp_path, way) as bank:
+        bank.open_account()
+        payment_id = bank.pay(name=DOUBTFUL)
+        bank.rest()
+        (held,) = [line for line in drawn(bank, payment_id).splitlines() if line.startswith("▶")]
+        assert not re.search(r"\d (ms|s|min)\b", held)
+        bank.pass_time(60)
+        bank.decide(payment_id, "clear")
+        bank.until_status(payment_id, "completed")
+        (cleared,) = [line for line in drawn(bank, payment_id).splitlines() if "ScreenBeneficiary" in line]
+        assert re.search(r"\b6\d\.\d s\b", cleared)
