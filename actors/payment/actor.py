@@ -75,10 +75,23 @@ class Payment(Service):
             error = _ORCHESTRATED_ALONE[action].format(payment_id)
             turn.answer(SteeringRefused(payment_id=payment_id, action=action, error=error))
         else:
-            event, done = _CHOREOGRAPHED[action]
-            self._note(action, command, turn)
-            turn.publish(event(payment_id=payment_id, by=by, reason=reason), flow=CHOREOGRAPHED)
-            turn.answer(SagaSteered(payment_id=payment_id, action=action, done=done.format(payment_id)))
+            done = self._done(action, payment_id)
+            if action != PAUSE or not self._paused(payment_id):
+                self._note(action, command, turn)
+                turn.publish(_EVENTS[action](payment_id=payment_id, by=by, reason=reason), flow=CHOREOGRAPHED)
+            turn.answer(SagaSteered(payment_id=payment_id, action=action, done=done))
+
+    def _paused(self, payment_id: str) -> str:
+        """Since when, by whom and why a payment without a saga is paused, or ""."""
+        return self._pauses.before_it_began(payment_id) if self._pauses else ""
+
+    def _done(self, action: str, payment_id: str) -> str:
+        paused = self._paused(payment_id)
+        if action == PAUSE and paused:
+            return f"{payment_id} is paused already, {paused}"
+        if action == RESUME and not paused and self._pauses:  # its event goes out: another cell may not know so
+            return f"{payment_id} is not paused"
+        return _DONE[action].format(payment_id)
 
     def _note(self, action: str, command: Any, turn: Turn) -> None:
         """What starts an orchestrated payment may come next, in this very turn, and has to find what was said."""
@@ -111,8 +124,9 @@ _ACTIONS: dict[type[Message], str] = {
     PauseSaga: PAUSE, ResumeSaga: RESUME, RetrySaga: RETRY, RestartSaga: RESTART, MigrateSaga: MIGRATE,
 }  # fmt: skip
 _ARGUMENTS = {RESTART: "step", MIGRATE: "to"}
-_CHOREOGRAPHED: dict[str, tuple[Callable[..., Event], str]] = {
-    PAUSE: (PaymentPaused, "{} is paused: services put what they would do for it aside, a cancellation too"),
-    RESUME: (PaymentResumed, "{} goes on: services take up what they have put aside"),
-    RETRY: (PaymentRetried, "{}: what services could not do is tried again at once, and the bank is asked"),
+_EVENTS: dict[str, Callable[..., Event]] = {PAUSE: PaymentPaused, RESUME: PaymentResumed, RETRY: PaymentRetried}
+_DONE = {
+    PAUSE: "{} is paused: services put what they would do for it aside, a cancellation too",
+    RESUME: "{} goes on: services take up what they have put aside",
+    RETRY: "{}: what services could not do is tried again at once, and the bank is asked",
 }

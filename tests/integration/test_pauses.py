@@ -328,6 +328,26 @@ def test_a_resumption_that_comes_from_the_dead_letters_does_not_end_a_later_paus
         assert bank.until_status(payment_id, "completed") == "completed"
 
 
+@every_way
+def test_who_pauses_twice_or_resumes_what_goes_on_hears_so(way: Way, tmp_path: Path) -> None:
+    """Bob must not think that the pause is his, nor that anything goes on because of him."""
+    with Bank(tmp_path, way) as bank:
+        bank.open_account()
+        payment_id = bank.pay(name=DOUBTFUL)
+        bank.rest()
+        resumed = steer(bank, ResumeSaga, payment_id)
+        assert isinstance(resumed, SagaSteered)
+        assert resumed.done == f"{payment_id} is not paused"
+        steer(bank, PauseSaga, payment_id)
+        again = bank.cell.tell(
+            "payment", PauseSaga(payment_id=payment_id, by="Bob", reason="mine"), payment_id=payment_id
+        )
+        assert isinstance(again, SagaSteered)
+        assert again.done.startswith(f"{payment_id} is paused already, since ")
+        assert again.done.endswith("by Ada: a look")
+        assert bank.story(payment_id).count("PaymentPaused") == 1
+
+
 def test_a_retried_payment_has_its_dead_letters_delivered_again(tmp_path: Path) -> None:
     """In the choreographed flow nobody else would: the service is mended, and the payment goes on."""
     with Bank(tmp_path, CHOREOGRAPHED) as bank:
