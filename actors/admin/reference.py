@@ -8,7 +8,7 @@ import importlib
 import inspect
 import json
 import re
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args, get_origin
 
 from actors.admin.command import Command
 from actors.admin.command_line import PROGRAM, by_first_word, fill
@@ -195,8 +195,10 @@ def _default(value: Any) -> str:
 
 
 def _meaning(field: Any) -> str:
-    choices = getattr(field.annotation, "__args__", ()) if "Literal" in str(field.annotation) else ()
-    allowed = "; one of " + ", ".join(f"`{choice}`" for choice in choices) if choices else ""
+    kinds = (field.annotation, *get_args(field.annotation))
+    literal = next((each for each in kinds if get_origin(each) is Literal), None)
+    how_many = "one" if literal is field.annotation else "any"
+    allowed = f"; {how_many} of " + ", ".join(f"`{choice}`" for choice in get_args(literal)) if literal else ""
     return (field.description or "") + allowed
 
 

@@ -45,6 +45,7 @@ class AdminShell(cmd2.Cmd):
             terminators=(),
         )
         self.prompt = "paysaga> "
+        self.aliases["exit"] = "quit"  # as other shells call it
         self.status = DONE  # of the last command
         self.default_error = "there is no command {}; help lists them"
         self.default_category = "About the shell"

@@ -73,8 +73,10 @@ class Workflow:
                 f"a workflow can't be called {self.name[:60]!r}: use small letters, digits and hyphens, and nothing"
                 f" that begins with {CHAIN}, as chains do"
             )
-        if not isinstance(self.version, int) or self.version < 1:
+        if type(self.version) is not int or self.version < 1:
             raise BadWorkflow(f"{self.name} has no version {self.version}: versions are whole numbers from 1")
+        if not isinstance(self.steps, tuple):
+            raise BadWorkflow(f"{self.name}: its steps are a tuple, like (DEBIT, SCREEN) or (DEBIT,)")
         for part in self.steps:
             if not isinstance(part, Step | WaitUntil | Together | Choice):
                 raise BadWorkflow(f"{self.name}: {str(part)[:40]!r} is no step, `Together`, `Choice` or `WaitUntil`")

@@ -76,7 +76,11 @@ REFUSED: list[tuple[Callable[[], Any], str]] = [
             lambda version=version: payment("mine", version=version, steps=PLAIN),
             f"mine has no version {version}: versions are whole numbers from 1",
         )
-        for version in (0, -1, "1")
+        for version in (0, -1, "1", True)
+    ),
+    (
+        lambda: payment("mine", version=1, steps=DEBIT),  # type: ignore[arg-type]
+        "mine: its steps are a tuple, like (DEBIT, SCREEN) or (DEBIT,)",
     ),
     (lambda: of(DEBIT, "SCREEN"), "mine: 'SCREEN' is no step, `Together`, `Choice` or `WaitUntil`"),  # type: ignore[arg-type]
     # how long is waited
@@ -300,5 +304,5 @@ def test_a_slip_in_a_definition_is_told_by_its_line(line: str, error: str) -> No
 def test_an_error_that_is_met_anywhere_else_is_no_slip_in_a_definition() -> None:
     """It is the program's."""
     with pytest.raises(ZeroDivisionError) as slip:
-        exec(compile("1 / 0", "actors/payment/engine.py", "exec"), {})
+        exec(compile("1 / 0", "actors/ledger/model.py", "exec"), {})
     assert faults.what_is_wrong(slip.value) == ""

@@ -40,6 +40,11 @@ def test_the_shell_has_every_command_of_the_command_line(shell: AdminShell) -> N
     assert words <= set(shell.get_visible_commands())
 
 
+def test_exit_leaves_as_quit_does(shell: AdminShell) -> None:
+    """Fingers know it from other shells."""
+    assert shell.onecmd_plus_hooks("exit") is True
+
+
 @pytest.mark.parametrize(
     ("line", "choices"),
     [
