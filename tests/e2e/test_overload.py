@@ -14,8 +14,8 @@ from tests.fakes.installation import Installation
 from tests.fakes.running import eventually
 
 SECONDS = 3.0
-RATE = 5_000.0  # a second: several times what a machine of two cores takes
-ORDERS = 8_000
+RATE = 10_000.0  # a second: several times what a machine of two cores takes
+ORDERS = 20_000  # more than can be taken in that time, or it would end early
 QUEUED = 20_000  # at the gateway, at any time
 GROWN_MB = 150  # of all processes together
 SETTINGS = {"overload.queue_seconds": "0.1", "execution.delay_ms": "[0, 0]", "log.level": "warning"}
