@@ -15,9 +15,10 @@ MIGRATE: Final = "migrate"
 BULK: Final = "bulk"  # whatever is done to more than one payment at once
 ACTIONS: Final = (PAUSE, RESUME, RETRY, RESTART, CANCEL, SETTLE, MIGRATE)
 NOBODY: Final = "nobody named"
-# What Unicode calls default-ignorable, beside the format characters (Cf): joiners, fillers, variation selectors.
-_UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0").union(
-    map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+# What Unicode calls default-ignorable, beside the format characters (Cf): joiners, fillers, variation selectors, and
+# what is reserved for more of them.
+_UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2065\u3164\uffa0").union(
+    map(chr, (*range(0xFE00, 0xFE10), *range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE1000)))
 )
 _CLIENT: Final = "client/"  # how the gateway calls whoever is no actor; nobody else can be called so
 
@@ -37,7 +38,8 @@ def same_person(one: str, other: str) -> bool:
 
 
 def _plain(name: str) -> str:
-    return "".join(mark for mark in unicodedata.normalize("NFKC", name).casefold() if _is_seen(mark))
+    seen = "".join(mark for mark in unicodedata.normalize("NFKC", name).casefold() if _is_seen(mark))
+    return unicodedata.normalize("NFKC", seen)  # once more: an unseen mark keeps a letter and its accent apart
 
 
 def _is_seen(mark: str) -> bool:

@@ -50,6 +50,17 @@ def test_the_same_persons_second_yes_does_not_count_and_is_told_so(again: str) -
         yes(yes(asked(), "Ada"), again)
 
 
+@pytest.mark.parametrize(
+    "unseen", [*"\u00ad\u034f\u115f\u1160\u180b\u180e\u180f\u200b\u2065\u3164\ufe00\ufe0f\ufff0", "\U000e0100"]
+)
+def test_a_mark_that_nobody_sees_makes_nobody_a_second_person(unseen: str) -> None:
+    """Neither between two letters nor between a letter and its accent; the name stays as it was typed."""
+    for name, again in (("Ada", f"A{unseen}da"), ("Zo\u00e9", f"Zoe{unseen}\u0301")):
+        with pytest.raises(model.AgreedBefore):
+            yes(yes(asked(), name), again)
+        assert yes(asked(), again).agreed == (again,)
+
+
 def test_one_no_denies_whoever_had_agreed_before() -> None:
     """Also a person's own yes can be taken back so, while it is open."""
     for by in ("Bob", "Ada"):
