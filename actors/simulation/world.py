@@ -19,6 +19,7 @@ from actors.disbursement.messages import OrderRefused, PaymentAccepted
 from actors.execution.worker import RailWorker
 from actors.ledger.messages import CloseAccount
 from actors.messaging.message import Message
+from actors.messaging.system_messages import ServicePaused
 from actors.notification.worker import MailWorker, NotTaken
 from actors.replication.replica import Replica, Unreachable
 from actors.replication.worker import ReplicationWorker
@@ -306,6 +307,8 @@ class SimulatedWorld:
                 raise Violation(f"the order {key} was accepted and then refused: {message.error}", known)
             if not message.conflict:
                 raise Violation(f"a good order was refused: {message.error}", known)
+        elif isinstance(message, ServicePaused):  # a client comes back until orders are taken again
+            self.timeline.after(2 * SECOND, lambda: self.clients.repeat(request))
         else:  # it could not be handled, and is among the dead letters: a client may well try again
             self._tries[request.message_id] += 1
             if self._tries[request.message_id] < TRIES:
