@@ -189,12 +189,18 @@ def _why_not_served(reader: Reader) -> str:
     sentences = [
         f"{counted(sum(cells.values()), 'payment under way runs', 'payments under way run')} {version},"
         " which this program does not have"
-        f" ({_some(versions.who_needs(reader, version, LISTED), sum(cells.values()))})"
-        for version, cells in sorted(versions.lacking({"": reader}, workflow.WORKFLOWS).items())
+        f" ({_some(versions.who_needs(reader, version, LISTED, accepted), sum(cells.values()))})"
+        for version, cells in sorted(versions.lacking({"": reader}, workflow.WORKFLOWS, accepted).items())
     ]
     if not sentences:
         return ""
     return f"{'; '.join(sentences)}: start the program that has it; there they end, or workflow migrate moves them"
+
+
+def accepted(reader: Reader, called: bool) -> list[tuple[str, str, int]]:
+    """What the tracker has seen of payments that may not have begun; see `actors.payment.versions.Accepted`."""
+    queries = _module("tracker", "queries")
+    return [] if queries is None else queries.not_seen_to_move(reader, called=called)
 
 
 def _some(payment_ids: list[str], number: int) -> str:

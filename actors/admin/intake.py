@@ -124,7 +124,7 @@ def _taken(
             f"command again with --key {order.idempotency_key}, or --timeout S to have it tried for so long"
         )
     if not isinstance(accepted, PaymentAccepted):
-        raise CommandFailed(refusal_of(accepted))
+        raise CommandFailed(error_of(accepted))
     if wait_seconds is not None:
         client.wait(accepted.payment_id, max(0.0, wait_seconds - (time.monotonic() - began)))
     reading = Reading.open(data)
@@ -167,11 +167,6 @@ def just_received(order: SubmitPayment, payment_id: str) -> dict[str, Any]:
         "refund_of": None,
         "refunds": [],
     }
-
-
-def refusal_of(reply: Any) -> str:
-    """The sentence of an answer that is not the acceptance of an order."""
-    return error_of(reply)
 
 
 def read_file(path: Path, flow: str | None) -> tuple[list[tuple[int, SubmitPayment]], list[dict[str, Any]]]:
@@ -238,7 +233,7 @@ class Submission:
             slot_of(self.batch_id),
         )
         if not isinstance(registered, BatchRegistered):
-            raise CommandFailed(refusal_of(registered))
+            raise CommandFailed(error_of(registered))
         lines = {order.idempotency_key: line for line, order in orders}
 
         def heard(busy: Busy) -> None:
@@ -254,7 +249,7 @@ class Submission:
                 self.accepted += not reply.duplicate
                 self._add(order)
             else:
-                self.refused.append({"line": lines[order.idempotency_key], "error": refusal_of(reply)})
+                self.refused.append({"line": lines[order.idempotency_key], "error": error_of(reply)})
 
     def document(self) -> dict[str, Any]:
         """What `submit` answers."""

@@ -80,7 +80,7 @@ def needs(reading: Reading) -> dict[Run, Need]:
         living, ended = census(reader)
         running.update(living)
         late.update(ended)
-    for version, cells in not_begun(reading.readers).items():
+    for version, cells in not_begun(reading.readers, assembly.accepted).items():
         running[version] += sum(map(len, cells.values()))
     there = {Run(*offer[:3]) for offer in assembly.offers().all}
     names = Counter(run.name for run in there if run.flow == ORCHESTRATED)

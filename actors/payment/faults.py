@@ -1,4 +1,4 @@
-"""What a workflow can be that nobody may run: one class, so that whatever loads workflows can name it."""
+"""What is wrong with a workflow that nobody may run, or whose file can't be loaded: for whoever loads it to say."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from actors.payment.definition import Workflow
@@ -11,12 +11,12 @@ from actors.store.session import Reader
 
 _AT_ONCE: Final = 500  # ids in one statement
 ENDED: Final = (COMPLETED, REJECTED, CANCELLED, RETURNED)  # what is late for these, any version of the name takes
-# As the tracker has them: accepted, and not seen to move, or shown to a person since nothing did.
-_STILL: Final = """SELECT payment_id, workflow, workflow_version FROM tracker_payments
-    WHERE flow = 'orchestrated' AND deadline IS NOT NULL AND status = 'received'"""
-_STALLED: Final = """SELECT payment_id, workflow, workflow_version FROM tracker_payments
-    WHERE flow = 'orchestrated' AND rare = 'needs_attention'"""
 _LIVE: Final = f"phase NOT IN ({', '.join(repr(phase) for phase in ENDED)})"
+
+
+# What is seen of accepted payments that may not have begun, as id, workflow and version; True: with those, too, to
+# which a person is called. Sagas know nothing of them; the tracker does.
+Accepted = Callable[[Reader, bool], Sequence[tuple[str, str, int]]]
 
 
 class Version(NamedTuple):
@@ -97,7 +97,7 @@ def census(reader: Reader) -> tuple[dict[Version, int], dict[str, int]]:
     return under_way, ended
 
 
-def who_needs(reader: Reader, version: Version, limit: int) -> list[str]:
+def who_needs(reader: Reader, version: Version, limit: int, accepted: Accepted) -> list[str]:
     """The first of the payments that have not ended and run this version, or will."""
     rows: Sequence[Any] = ()
     if _has(reader, "sagas"):
@@ -105,11 +105,13 @@ def who_needs(reader: Reader, version: Version, limit: int) -> list[str]:
             f"SELECT payment_id FROM sagas WHERE workflow = ? AND version = ? AND {_LIVE} ORDER BY payment_id LIMIT ?",
             (*version, limit),
         )
-    accepted = not_begun({"": reader}).get(version, {}).get("", [])
-    return sorted([row[0] for row in rows] + accepted)[:limit]
+    waiting = not_begun({"": reader}, accepted).get(version, {}).get("", [])
+    return sorted([row[0] for row in rows] + waiting)[:limit]
 
 
-def lacking(readers: Mapping[str, Reader], workflows: Mapping[tuple[str, int], Any]) -> dict[Version, dict[str, int]]:
+def lacking(
+    readers: Mapping[str, Reader], workflows: Mapping[tuple[str, int], Any], accepted: Accepted
+) -> dict[Version, dict[str, int]]:
     """Versions that live payments need and `workflows` lacks, with the number in each cell. Mostly reads a few rows."""
     found: dict[Version, dict[str, int]] = {}
     suspect = {}
@@ -121,7 +123,7 @@ def lacking(readers: Mapping[str, Reader], workflows: Mapping[tuple[str, int], A
         for version, payments in needed(reader).items():
             if version not in workflows:
                 found.setdefault(version, {})[cell] = payments
-    for version, cells in not_begun(suspect).items():
+    for version, cells in not_begun(suspect, accepted).items():
         if version not in workflows:
             for cell, payment_ids in cells.items():
                 there = found.setdefault(version, {})
@@ -129,18 +131,16 @@ def lacking(readers: Mapping[str, Reader], workflows: Mapping[tuple[str, int], A
     return found
 
 
-def not_begun(readers: Mapping[str, Reader]) -> dict[Version, dict[str, list[str]]]:
+def not_begun(readers: Mapping[str, Reader], accepted: Accepted) -> dict[Version, dict[str, list[str]]]:
     """Accepted payments by version and cell that no saga of these stores knows: what begins them waits somewhere.
 
-    Payment is paused, a message is between two cells or waits for another try: the tracker saw the order, wherever it
-    is. Where sagas live in another store than the tracker, those that a person has been called to are not looked at:
-    most have one, and count there.
+    Payment is paused, a message is between two cells or waits for another try: `accepted` has seen the order, wherever
+    it is. Where sagas live in another store than it is seen in, those that a person has been called to are not looked
+    at: most have one, and count there.
     """
     found: dict[Version, dict[str, list[str]]] = {}
     for cell, reader in readers.items():
-        if not _has(reader, "tracker_payments"):
-            continue
-        rows = reader.all(f"{_STILL} UNION ALL {_STALLED}" if recorded(reader) else _STILL)
+        rows = accepted(reader, bool(recorded(reader)))
         begun = _begun(readers.values(), [row[0] for row in rows])
         for payment_id, name, number in rows:
             if payment_id not in begun:

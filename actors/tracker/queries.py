@@ -143,6 +143,18 @@ def longest_stuck(reader: Reader, now: datetime, limit: int) -> list[dict[str, A
     ]  # fmt: skip
 
 
+def not_seen_to_move(reader: Reader, *, called: bool) -> list[tuple[str, str, int]]:
+    """Orchestrated payments that were accepted and that nothing has moved since, as id, workflow and version.
+
+    With `called` also all those to which a person is called; some of these have moved before. Both are found by index.
+    """
+    if reader.one("SELECT 1 FROM sqlite_master WHERE name = 'tracker_payments'") is None:
+        return []
+    select = "SELECT payment_id, workflow, workflow_version FROM tracker_payments WHERE flow = 'orchestrated' AND "
+    still = f"{select} deadline IS NOT NULL AND status = 'received'"
+    return list(reader.all(f"{still} UNION ALL {select} rare = 'needs_attention'" if called else still))
+
+
 def _must_be_able_to_tell(reader: Reader, where: Condition) -> None:
     if PAUSED in where.sql and not _knows_pauses(reader):
         raise StoreRefused(

@@ -11,6 +11,7 @@ from actors.admin.backup import SETTINGS
 from actors.admin.checking import check
 from actors.admin.needs import Run, needs
 from actors.admin.reading import Reading
+from actors.assembly import accepted
 from actors.messaging.system_messages import PauseTarget, ResumeTarget
 from actors.payment import saga as sagas
 from actors.payment.messages import MigrateSaga, SagaSteered, SteeringRefused
@@ -163,9 +164,9 @@ def test_a_version_is_needed_while_a_payment_under_way_runs_it(
         without = {key: each for key, each in versions.items() if key != DEBIT_FIRST_1}
         assert needed(reading.readers["cell-0"]) == {DEBIT_FIRST_1: 1}
         bank.crash()
-        assert lacking(reading.readers, without) == {DEBIT_FIRST_1: {"cell-0": 1}}
+        assert lacking(reading.readers, without, accepted) == {DEBIT_FIRST_1: {"cell-0": 1}}
         migrate(bank, payment_id, "debit-first@2")
-        assert lacking(reading.readers, without) == {}
+        assert lacking(reading.readers, without, accepted) == {}
     finally:
         reading.close()
     bank.decide(payment_id, "clear")
@@ -181,12 +182,12 @@ def test_a_version_is_needed_by_a_payment_that_was_accepted_and_has_not_begun(
     reading = Reading.open(bank.data)
     try:
         without = {key: each for key, each in versions.items() if key != DEBIT_FIRST_1}
-        assert lacking(reading.readers, without) == {DEBIT_FIRST_1: {"cell-0": 1}}
-        assert who_needs(reading.readers["cell-0"], DEBIT_FIRST_1, 3) == [payment_id]
+        assert lacking(reading.readers, without, accepted) == {DEBIT_FIRST_1: {"cell-0": 1}}
+        assert who_needs(reading.readers["cell-0"], DEBIT_FIRST_1, 3, accepted) == [payment_id]
         assert needs(reading)[Run("orchestrated", *DEBIT_FIRST_1)].payments == 1
         bank.cell.tell("pauses", ResumeTarget(kind=SERVICE, name="payment", by="Ada", reason="done"))
         bank.until_status(payment_id, "completed")
-        assert lacking(reading.readers, without) == {}
+        assert lacking(reading.readers, without, accepted) == {}
         assert needs(reading)[Run("orchestrated", *DEBIT_FIRST_1)].payments == 0
     finally:
         reading.close()
@@ -198,9 +199,9 @@ def test_where_sagas_live_elsewhere_the_tracker_knows_who_has_not_begun(tmp_path
     keep_payment(session, "P-1", "received")
     keep_payment(session, "P-2", "debiting")
     keep_payment(session, "P-3", "needs_attention", "NARR")
-    assert lacking({"cell-0": session}, WORKFLOWS) == {}
-    assert lacking({"cell-0": session}, {}) == {DEBIT_FIRST_1: {"cell-0": 1}}
-    assert who_needs(session, DEBIT_FIRST_1, 3) == ["P-1"]
+    assert lacking({"cell-0": session}, WORKFLOWS, accepted) == {}
+    assert lacking({"cell-0": session}, {}, accepted) == {DEBIT_FIRST_1: {"cell-0": 1}}
+    assert who_needs(session, DEBIT_FIRST_1, 3, accepted) == ["P-1"]
     session.roll_back()
     session.close()
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from actors.disbursement.messages import PaymentNeedsAttention
+from actors.ledger.messages import DebitAccount
 from actors.limits.messages import LimitExceeded, WithinLimits
+from actors.messaging.message import Message
 from actors.payment import replay as replaying
 from actors.payment.definition import Together, WaitUntil, Workflow
 from actors.payment.journal import story
 from actors.payment.messages import CancelSaga, PauseSaga, ResumeSaga, StepTimedOut
 from actors.payment.replay import ADDED, CANNOT, COMMAND, CONTENT, NOT_REPLAYED, STANDING, UNORDERED, Difference, replay
 from actors.payment.workflow import APPROVE, DEBIT, DEBIT_FIRST, EXECUTE, LIMITS, POST, SCREEN, execution_date, payment
+from actors.vocabulary.money import Money
 from actors.vocabulary.reason import Reason
 from tests.fakes.payment_answers import (
     BOOKED,
@@ -138,6 +142,39 @@ def test_words_for_people_may_be_put_otherwise_and_a_code_may_not() -> None:
     found = replayed(worded(saga, Reason("FRAD", "the bank has said two things")))
     assert found is not None
     assert (found.kind, found.journal) == (CONTENT, "PaymentNeedsAttention.reason.code FRAD")
+
+
+def said_otherwise(saga: RecordedSaga, kind: type[Message], **change: Any) -> RecordedSaga:
+    """As a program would have left it that sent one command to another receiver, or with other content."""
+    for at, line in enumerate(saga.lines):
+        envelope = line.envelope
+        if isinstance(envelope.message, kind):
+            target, message = change.get("target", envelope.target), envelope.message
+            if "amount" in change:
+                message = replace(message, amount=change["amount"])  # type: ignore[call-arg]
+            saga.lines[at] = line._replace(envelope=envelope._replace(target=target, message=message))
+    return saga
+
+
+def test_another_amount_or_receiver_is_a_difference() -> None:
+    """Only words may be put otherwise."""
+    for change, kind in (({"amount": Money(1, "EUR")}, CONTENT), ({"target": "limits"}, COMMAND)):
+        saga = RecordedSaga(DEBIT_FIRST)
+        saga.hears(DEBITED, LEDGER)
+        assert replayed(saga) is None
+        found = replayed(said_otherwise(saga, DebitAccount, **change))
+        assert found is not None
+        assert found.kind == kind
+
+
+def test_a_person_who_was_told_something_or_nothing_is_a_difference() -> None:
+    """What was said to whom it was said may be worded anew; whether it was said may not."""
+    saga = RecordedSaga(DEBIT_FIRST)
+    saga.hears(DEBITED, LEDGER)
+    saga.state = saga.state._replace(attention="somebody ought to look")
+    found = replayed(saga)
+    assert found is not None
+    assert (found.kind, found.journal) == (STANDING, "attention somebody ought to look")
 
 
 def test_an_order_that_cannot_have_been_explains_nothing(checks: RecordedSaga) -> None:
