@@ -93,7 +93,7 @@ def test_rest_for_one_restarts_those_that_were_started_later(data: Path) -> None
     with RunningSystem(data, cells=CELLS, supervision=SupervisionSpec(strategy="rest_for_one")) as system:
         before = system.pids()
         system.kill("cell-1")
-        eventually(lambda: system.ask(do="ready")["ready"] and system.pids().get("cell-2") != before["cell-2"])
+        eventually(lambda: system.cell("cell-2")["incarnation"] == 2 and system.ask(do="ready")["ready"])
         after = system.pids()
         assert {name for name in before if before[name] != after[name]} == {"cell-1", "cell-2"}
 
